@@ -1,0 +1,5 @@
+"""`python -m hoifield` is the command `hoifield`."""
+
+from hoifield.cli.main import main
+
+main()

@@ -1,0 +1,74 @@
+"""`hoifield fit`: clip in, run folder out."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from hoifield.cli.console import ProgressConsole
+from hoifield.cli.options import parse_object_point, require_folder, require_seed
+from hoifield.errors import ConfigurationError, ExitCode
+
+
+@dataclass(frozen=True)
+class FitCommand:
+    """Recover hand, object and contact of one clip into a run folder. The same command again resumes, or says that it is done."""
+
+    video: Annotated[Path, tyro.conf.arg(metavar="CLIP")]
+    """Video file, or folder of images."""
+    out: Annotated[Path | None, tyro.conf.arg(metavar="RUN")] = None
+    """Run folder; by default runs/<name of the clip>."""
+    preset: Literal["auto", "draft", "standard", "fine"] = "auto"
+    """Amount of work; auto is draft on a CPU."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where to compute."""
+    hand: Literal["auto", "left", "right", "both"] = "auto"
+    """Which hand holds the object."""
+    actor: Literal["auto", "anny", "mano"] = "auto"
+    """Hand model: the built-in one, or your own MANO file (HOIFIELD_MANO_DIR)."""
+    intrinsics: Annotated[str | None, tyro.conf.arg(metavar="FX,FY,CX,CY|FILE")] = None
+    """Camera, pixels of the clip; without it the focal length is guessed, and depth is known only up to that guess."""
+    object_point: Annotated[str | None, tyro.conf.arg(metavar="X,Y[,FRAME]")] = None
+    """A pixel on the object, in pixels of the clip."""
+    masks: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    """Label images %06d.png (0 background, 1 object, 2 right hand, 3 left hand, 254 not the object, 255 not labelled) for some frames or all."""
+    max_frames: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
+    """Frames of the clip that the fit looks at, at most."""
+    seed: int = 0
+    """Seed of every random choice."""
+    track: Literal["off", "offline", "online"] = "off"
+    """Mirror the metrics to wandb, when it is installed."""
+    strict: bool = False
+    """Exit with 65 when the result is poor."""
+
+    def run(self) -> int:
+        """Carries it out; gives the exit code."""
+        if self.max_frames is not None and self.max_frames < 8:
+            raise ConfigurationError("HF-CFG-003", f"--max-frames {self.max_frames} is less than 8", "give at least 8")
+        require_folder(self.masks, "--masks")
+        require_seed(self.seed)
+        from hoifield.cli.threads import use_threads
+        from hoifield.clip.open_clip import name_clip
+        from hoifield.pipelines.fit_video import FitVideoConfig, fit_video
+        from hoifield.pipelines.observe import ObserveConfig
+
+        use_threads()
+        out = self.out or Path("runs") / name_clip(self.video)
+        point = parse_object_point(self.object_point)
+        observe = ObserveConfig(self.hand, self.actor, self.intrinsics, self.masks, point, self.seed)
+        config = FitVideoConfig(observe, self.preset, self.device, self.max_frames, self.seed)
+        with ProgressConsole() as console:
+            outcome = fit_video(self.video, out, config, console.announce, console.announce_step)
+            if outcome.was_done:
+                console.announce("this run is done already")
+            for reason in outcome.reasons:
+                console.announce(f"{reason['code']}: {reason['message']}")
+            console.announce(f"{outcome.status}: {out / 'report' / 'report.html'}")
+            if self.track != "off":
+                from hoifield.runlog.wandb_log import sync_metrics
+
+                console.announce(sync_metrics(out, self.track))
+        if outcome.status == "refused":
+            return ExitCode.REFUSED
+        return ExitCode.REFUSED if self.strict and outcome.status == "degraded" else ExitCode.DONE

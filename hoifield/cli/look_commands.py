@@ -1,0 +1,92 @@
+"""`hoifield report`, `view`, `export`, `compare`: look at runs, and take results away."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from hoifield.cli.options import require_folder
+from hoifield.errors import ExitCode, MissingInput
+
+
+def require_run(run: Path) -> None:
+    """Raises MissingInput (HF-RUN-012) for a folder that holds no finished run."""
+    if not (run / "result" / "result.json").is_file():
+        raise MissingInput("HF-RUN-012", f"{str(run)!r} holds no result", "name a run folder that `hoifield fit` finished")
+
+
+@dataclass(frozen=True)
+class ReportCommand:
+    """Write the report page of a run again."""
+
+    run_folder: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
+    """Run folder."""
+
+    def run(self) -> int:
+        """Carries it out; gives the exit code."""
+        require_run(self.run_folder)
+        from hoifield.pipelines.write_outputs import rewrite_report
+
+        print(rewrite_report(self.run_folder))
+        return ExitCode.DONE
+
+
+@dataclass(frozen=True)
+class ViewCommand:
+    """Serve the report of a run on this machine alone, until Ctrl-C."""
+
+    run_folder: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
+    """Run folder."""
+    port: int = 0
+    """Port on 127.0.0.1; 0 takes a free one."""
+
+    def run(self) -> int:
+        """Carries it out; gives the exit code."""
+        require_run(self.run_folder)
+        from hoifield.report.view import view_report
+
+        view_report(self.run_folder, self.port, lambda address: print(address, flush=True))
+        return ExitCode.DONE
+
+
+@dataclass(frozen=True)
+class ExportCommand:
+    """Write the result of a run as one file."""
+
+    run_folder: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
+    """Run folder."""
+    format: Literal["glb", "ply", "obj", "usd", "npz"]
+    """glb: animated scene; ply, obj: object mesh; usd: scene; npz: all arrays."""
+    out: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """File to write; by default RUN/exports/<run>.<format>."""
+
+    def run(self) -> int:
+        """Carries it out; gives the exit code."""
+        require_run(self.run_folder)
+        from hoifield.result.export import export_result
+
+        out = self.out or self.run_folder / "exports" / f"{self.run_folder.resolve().name}.{self.format}"
+        out.parent.mkdir(parents=True, exist_ok=True)
+        print(export_result(self.run_folder, self.format, out))
+        return ExitCode.DONE
+
+
+@dataclass(frozen=True)
+class CompareCommand:
+    """Runs side by side on one page."""
+
+    run_folders: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="RUN")]
+    """Run folders."""
+    out: Annotated[Path, tyro.conf.arg(metavar="FILE.html")] = Path("comparison.html")
+    """Page to write."""
+
+    def run(self) -> int:
+        """Carries it out; gives the exit code."""
+        for run in self.run_folders:
+            require_folder(run, "RUN")
+        from hoifield.report.compare import write_comparison
+
+        write_comparison(self.run_folders, self.out)
+        print(self.out)
+        return ExitCode.DONE

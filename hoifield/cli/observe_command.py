@@ -1,0 +1,63 @@
+"""`hoifield observe`: everything before the fit, and the readiness report."""
+
+import json as json_format
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from hoifield.cli.console import ProgressConsole
+from hoifield.cli.options import parse_object_point, require_folder, require_seed
+from hoifield.errors import ExitCode
+
+
+@dataclass(frozen=True)
+class ObserveCommand:
+    """Hand, masks, object track and a verdict before any fit: DIR/masks/%06d.png and DIR/readiness.json."""
+
+    video: Annotated[Path, tyro.conf.arg(metavar="CLIP")]
+    """Video file, or folder of images."""
+    out: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    """Folder for the observations; by default observations/<name of the clip>."""
+    hand: Literal["auto", "left", "right", "both"] = "auto"
+    """Which hand holds the object."""
+    actor: Literal["auto", "anny", "mano"] = "auto"
+    """Hand model."""
+    intrinsics: Annotated[str | None, tyro.conf.arg(metavar="FX,FY,CX,CY|FILE")] = None
+    """Camera, pixels of the clip."""
+    object_point: Annotated[str | None, tyro.conf.arg(metavar="X,Y[,FRAME]")] = None
+    """A pixel on the object."""
+    masks: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    """Label images for some frames or all."""
+    seed: int = 0
+    """Seed of every random choice."""
+    json: bool = False
+    """Print the readiness as JSON."""
+
+    def run(self) -> int:
+        """Carries it out; gives the exit code."""
+        require_folder(self.masks, "--masks")
+        require_seed(self.seed)
+        from hoifield.cli.threads import use_threads
+        from hoifield.clip.open_clip import name_clip, open_clip
+        from hoifield.observations.observations_folder import save_observations
+        from hoifield.pipelines.observe import ObserveConfig, observe_clip
+        from hoifield.pipelines.presets import build_preset
+        from hoifield.storage import commit_directory
+
+        use_threads()
+        out = self.out or Path("observations") / name_clip(self.video)
+        config = ObserveConfig(self.hand, self.actor, self.intrinsics, self.masks, parse_object_point(self.object_point), self.seed)
+        clip = open_clip(self.video)
+        with ProgressConsole() as console:
+            announce = (lambda line: None) if self.json else console.announce
+            observations = observe_clip(clip, config, build_preset("draft", self.seed).most_frames, announce)
+            commit_directory(out, lambda folder: save_observations(observations, folder))
+            readiness = observations.readiness
+            for reason in readiness.reasons:
+                announce(f"{reason.code}: {reason.message}")
+            announce(f"{readiness.verdict}: {out / 'readiness.json'}")
+        if self.json:
+            print(json_format.dumps(asdict(readiness)))
+        return ExitCode.REFUSED if readiness.verdict == "refuse" else ExitCode.DONE

@@ -1,0 +1,32 @@
+"""Options that need more than a type."""
+
+import math
+from pathlib import Path
+
+from hoifield.errors import ConfigurationError, MissingInput, UsageError
+
+
+def parse_object_point(text: str | None) -> tuple[float, float, int] | None:
+    """(x, y, frame) of "X,Y" or "X,Y,FRAME"; frame 0 where none is named. Raises UsageError (HF-CFG-001)."""
+    if text is None:
+        return None
+    try:
+        numbers = [float(word) for word in text.split(",")]
+    except ValueError:
+        numbers = []
+    sound = len(numbers) in (2, 3) and all(math.isfinite(number) and number >= 0 for number in numbers)
+    if not sound or (len(numbers) == 3 and not numbers[2].is_integer()):
+        raise UsageError("HF-CFG-001", f"--object-point {text!r} is not X,Y or X,Y,FRAME", "give pixels of the clip, for example 320,240,0")
+    return numbers[0], numbers[1], int(numbers[2]) if len(numbers) == 3 else 0
+
+
+def require_folder(path: Path | None, option: str) -> None:
+    """Raises MissingInput (HF-CFG-002) for a folder that is not there."""
+    if path is not None and not path.is_dir():
+        raise MissingInput("HF-CFG-002", f"{option} {str(path)!r} is not a folder", "name a folder that exists")
+
+
+def require_seed(seed: int) -> None:
+    """Raises ConfigurationError (HF-CFG-004) for a seed below 0, which no random generator takes."""
+    if seed < 0:
+        raise ConfigurationError("HF-CFG-004", f"--seed {seed} is below 0", "give 0 or more")

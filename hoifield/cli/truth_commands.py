@@ -1,0 +1,75 @@
+"""`hoifield synth` and `hoifield evaluate`: clips with exact truth, and scores against it."""
+
+import json as json_format
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from hoifield.cli.console import ProgressConsole
+from hoifield.cli.options import require_seed
+from hoifield.errors import CannotCreateOutput, ExitCode
+
+
+@dataclass(frozen=True)
+class SynthCommand:
+    """Render a hand that holds and turns an object, with the exact answer beside it."""
+
+    folder: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="DIR")]
+    """Truth folder to write."""
+    object: Annotated[str, tyro.conf.arg(metavar="SHAPE|MESH")] = "mug"
+    """mug, bottle, box, bowl, can, ring, or a mesh file (metres)."""
+    motion: Literal["turn", "scan", "still", "everyday"] = "turn"
+    """How hand and object move."""
+    frames: int = 60
+    """Number of frames, 30 a second."""
+    size: int = 480
+    """Side of the square picture, pixels."""
+    hand: Literal["left", "right"] = "right"
+    """Which hand."""
+    seed: int = 0
+    """Seed of shape, grasp, motion and look."""
+
+    def run(self) -> int:
+        """Carries it out; gives the exit code."""
+        require_seed(self.seed)
+        is_file = self.folder.exists() and not self.folder.is_dir()
+        if is_file or (self.folder.is_dir() and any(self.folder.iterdir()) and not (self.folder / "truth.json").is_file()):
+            raise CannotCreateOutput("HF-SYN-010", f"{str(self.folder)!r} is not empty and no truth folder", "name an empty or a new folder")
+        from hoifield.cli.threads import use_threads
+        from hoifield.synthetic.clip_recipe import ClipRecipe
+        from hoifield.synthetic.make_clip import make_clip
+
+        use_threads()
+        recipe = ClipRecipe(self.object, self.motion, self.frames, self.size, self.hand, self.seed)
+        with ProgressConsole() as console:
+            console.announce(f"rendering {self.frames} frames of a {self.hand} hand with a {Path(self.object).name}")
+            make_clip(recipe, self.folder)
+            console.announce(f"clip: {self.folder / 'clip.mp4'}")
+        return ExitCode.DONE
+
+
+@dataclass(frozen=True)
+class EvaluateCommand:
+    """Score a run against a truth folder; every score with unit, alignment and sampling."""
+
+    run_folder: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
+    """Run folder."""
+    truth: Annotated[Path, tyro.conf.arg(metavar="TRUTH")]
+    """Truth folder, as `synth` writes it."""
+    json: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """Also write the scores there."""
+
+    def run(self) -> int:
+        """Carries it out; gives the exit code."""
+        from hoifield.evaluation.evaluate import evaluate
+        from hoifield.result.result_folder import read_result
+        from hoifield.storage import write_file
+
+        scorecard = evaluate(read_result(self.run_folder / "result"), self.truth)
+        for score in scorecard:
+            print(f"{score.name:22s} {score.value:10.4g} {score.unit:8s} {score.alignment}")
+        if self.json is not None:
+            write_file(self.json, json_format.dumps(scorecard.as_json(), indent=1).encode())
+        return ExitCode.DONE

@@ -1,0 +1,1 @@
+"""A video file or a folder of images as a stream of timed, upright frames."""

@@ -1,0 +1,1 @@
+"""Distance and radiance fields on multiresolution hash grids."""

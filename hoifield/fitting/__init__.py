@@ -1,0 +1,1 @@
+"""Stages, the one optimisation loop, checkpoints."""

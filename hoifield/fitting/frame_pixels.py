@@ -1,0 +1,117 @@
+"""The pixels that the fit looks at: compact crops of the fitted frames, with their labels, drawn at random."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor
+
+from hoifield.clip.clip import Clip
+from hoifield.geometry.cameras import Camera
+from hoifield.observations.frame_masks import LEFT_HAND, OBJECT, RIGHT_HAND, FrameMasks
+from hoifield.observations.observations import Observations
+
+BACKGROUND_ENTITY = -1
+
+
+@dataclass(frozen=True)
+class PixelBatch:
+    """Pixels drawn for one step."""
+
+    row: Int[Tensor, "ray"]
+    """Row of the fitted frames."""
+    pixel: Float[Tensor, "ray 2"]
+    """Position (x, y) of the pixel centre, in pixels of the working camera."""
+    colour: Float[Tensor, "ray 3"]
+    label: Int[Tensor, "ray"]
+    """Entity seen at the pixel: 0 object, 1.. hands, -1 background."""
+    certain: Float[Tensor, "ray"]
+    """1 inside a region, 0 on the rim between two labels, where colour and label mix; scaled by the mask's confidence."""
+
+
+@dataclass(frozen=True)
+class FramePixels:
+    """Crops around hand and object of every fitted frame, as stored bytes."""
+
+    camera: Camera
+    """The working camera: pixels of the mask size."""
+    colours: tuple[UInt8[np.ndarray, "height width 3"], ...]
+    entities: tuple[Int[np.ndarray, "height width"], ...]
+    certain: tuple[Float[np.ndarray, "height width"], ...]
+    corner: Int[np.ndarray, "frame 2"]
+    """Left and top of each crop."""
+
+    def draw(self, rows: Int[np.ndarray, "row"], count: int, generator: np.random.Generator) -> PixelBatch:
+        """About `count` pixels, equally many of each given row: half on the object, a fifth on hands, the rest on the background around."""
+        share = count // len(rows)
+        parts = [self._draw_of_frame(int(row), share, generator) for row in rows]
+        row, pixel, colour, label, certain = (np.concatenate(column) for column in zip(*parts))
+        return PixelBatch(
+            torch.from_numpy(row),
+            torch.from_numpy(pixel),
+            torch.from_numpy(colour),
+            torch.from_numpy(label),
+            torch.from_numpy(certain),
+        )
+
+    def _draw_of_frame(self, row: int, count: int, generator: np.random.Generator) -> tuple[np.ndarray, ...]:
+        entity, colour, certain = self.entities[row], self.colours[row], self.certain[row]
+        flat = entity.reshape(-1)
+        groups = [np.flatnonzero(flat == 0), np.flatnonzero(flat > 0), np.flatnonzero(flat < 0)]
+        wanted = np.array([0.5, 0.2, 0.3]) * np.array([len(group) > 0 for group in groups])
+        counts = np.floor(wanted / wanted.sum() * count).astype(int)
+        counts[int(np.argmax(counts))] += count - counts.sum()
+        chosen = np.concatenate([generator.choice(group, size=n) for group, n in zip(groups, counts) if n > 0])
+        y, x = np.divmod(chosen, entity.shape[1])
+        pixel = np.stack([x, y], axis=1) + self.corner[row] + 0.5
+        return (
+            np.full(count, row),
+            pixel.astype(np.float32),
+            (colour.reshape(-1, 3)[chosen] / 255.0).astype(np.float32),
+            flat[chosen].astype(np.int64),
+            certain.reshape(-1)[chosen].astype(np.float32),
+        )
+
+
+def entity_of_labels(labels: UInt8[np.ndarray, "height width"], sides: tuple[str, ...]) -> Int[np.ndarray, "height width"]:
+    """Contract labels -> entity numbers: 0 object, 1.. hands in the order of `sides`, -1 background (and hands not fitted)."""
+    entity = np.full(labels.shape, BACKGROUND_ENTITY, dtype=np.int8)
+    entity[labels == OBJECT] = 0
+    for number, side in enumerate(sides):
+        entity[labels == (RIGHT_HAND if side == "right" else LEFT_HAND)] = 1 + number
+    return entity
+
+
+def rim_of(entity: Int[np.ndarray, "height width"]) -> np.ndarray:
+    """True on pixels with a differently labelled neighbour."""
+    shifted = entity.astype(np.int16)
+    low = cv2.erode(shifted, np.ones((3, 3), np.uint8))
+    high = cv2.dilate(shifted, np.ones((3, 3), np.uint8))
+    return low != high
+
+
+def load_frame_pixels(clip: Clip, observations: Observations, margin: float = 0.15) -> FramePixels:
+    """Crops (box of all foreground labels, grown by `margin`) of the fitted frames at the size of the masks."""
+    masks: FrameMasks = observations.masks
+    height, width = masks.labels.shape[1:]
+    sides = tuple(hand.side for hand in observations.hands)
+    colours, entities, certain, corners = [], [], [], []
+    for frame, picture in clip.read_frames(observations.fit_frames.tolist(), (width, height)):
+        labels = masks.labels[frame]
+        ys, xs = np.nonzero(labels)
+        if len(xs) == 0:
+            xs, ys = np.array([0, width - 1]), np.array([0, height - 1])
+        pad = int(margin * max(np.ptp(xs), np.ptp(ys))) + 4
+        left, top = max(int(xs.min()) - pad, 0), max(int(ys.min()) - pad, 0)
+        right, bottom = min(int(xs.max()) + pad + 1, width), min(int(ys.max()) + pad + 1, height)
+        box = np.s_[top:bottom, left:right]
+        entity = entity_of_labels(labels[box], sides)
+        trust = max(float(masks.object_confidence[frame]), 0.1)
+        colours.append(picture[box].copy())
+        entities.append(entity)
+        certain.append(np.where(rim_of(entity), 0.0, trust).astype(np.float16))
+        corners.append((left, top))
+    camera = observations.camera.resized(width, height)
+    return FramePixels(camera, tuple(colours), tuple(entities), tuple(certain), np.array(corners))

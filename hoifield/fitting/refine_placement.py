@@ -1,0 +1,205 @@
+"""Poses of hand and object moved until silhouettes, keypoints and touch agree, the object's shape held (HOLD's pose refinement)."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from hoifield.actors.contact_zones import contact_zones
+from hoifield.actors.pose_limits import limit_excess
+from hoifield.actors.skinned_model import SkinnedModel
+from hoifield.fitting.adam import NamedAdam
+from hoifield.fitting.stage import PlacementStage
+from hoifield.geometry.cameras import project
+from hoifield.geometry.rigid import invert_rigid, transform_points
+from hoifield.geometry.trilinear import lookup_distance
+from hoifield.losses.contact import attraction_loss, penetration_loss
+from hoifield.losses.depth_order import depth_order_loss, object_before
+from hoifield.losses.hand_outline import covered_outline_loss, inside_mask_loss
+from hoifield.losses.keypoints import keypoint_loss, limit_loss
+from hoifield.losses.motion import small_correction_loss, smooth_correction_loss
+from hoifield.losses.silhouette import silhouette_loss
+from hoifield.renderer.cached_distance import CachedDistance
+from hoifield.scene.frame_table import HandPoses
+from hoifield.scene.scene import Scene
+
+
+@dataclass(frozen=True)
+class HandEvidence:
+    """What is seen of one hand in the fitted frames; pixels of the working camera."""
+
+    keypoints: Float[Tensor, "frame keypoint=21 2"]
+    keypoint_offsets: Float[Tensor, "keypoint=21 3"]
+    outline: Float[Tensor, "frame point 2"]
+    """Points of the hand mask's outline against the background, away from the arm."""
+    outline_weight: Float[Tensor, "frame point"]
+    """0 for points that only fill the array."""
+
+
+@dataclass(frozen=True)
+class PlacementEvidence:
+    """What placement compares with, for the fitted frames; pixels of the working camera."""
+
+    hands: tuple[HandEvidence, ...]
+    silhouette_pixels: Float[Tensor, "frame pixel 2"]
+    inside: Bool[Tensor, "frame pixel"]
+    """Whether the pixel is labelled object (else background; pixels of hands are not among them)."""
+    foreground_distance: Float[Tensor, "frame row column"]
+    """Pixels to the nearest hand or object, in a crop of each frame."""
+    entity: Int[Tensor, "frame row column"]
+    """Entity at the pixels of the crops: 0 object, 1.. hands, -1 background."""
+    corner: Float[Tensor, "frame 2"]
+    """Left and top of the crops."""
+
+
+def thin_model(model: SkinnedModel, every: int) -> tuple[SkinnedModel, Float[Tensor, "zone_vertex"]]:
+    """The model with each `every`-th vertex and all contact-zone vertices, and the places of the latter among the kept ones.
+
+    Posing costs by vertex, and contact needs no triangle.
+    """
+    zone = torch.cat(list(contact_zones(model).values())).unique()
+    kept = torch.cat([torch.arange(0, len(model.template), every), zone, torch.tensor(model.fingertip_vertices)]).unique()
+    place = torch.full((len(model.template),), -1)
+    place[kept] = torch.arange(len(kept))
+    thumb, index, middle, ring, little = (int(place[tip]) for tip in model.fingertip_vertices)
+    correctives = None if model.pose_directions is None else model.pose_directions[kept]
+    thinned = replace(
+        model,
+        template=model.template[kept],
+        shape_directions=model.shape_directions[kept],
+        weights=model.weights[kept],
+        pose_directions=correctives,
+        fingertip_vertices=(thumb, index, middle, ring, little),
+    )
+    return thinned, place[zone]
+
+
+def refine_placement(scene: Scene, stage: PlacementStage, grid: CachedDistance, evidence: PlacementEvidence) -> list[dict[str, float]]:
+    """Moves object poses, hand roots and finger articulation of all fitted frames together; gives the losses of each step.
+
+    `grid` is the object's distance, held. Adam on the corrections of the frame table.
+    """
+    frames = scene.frames
+    thinned = [thin_model(actor.model, 4) for actor, _ in scene.hands()]
+    movable = [
+        ("object_rotation", frames.object_rotation, stage.pose_rate),
+        ("object_translation", frames.object_translation, stage.pose_rate / 4),
+    ]
+    for number, (_, poses) in enumerate(scene.hands()):
+        movable.append((f"{number}.articulation", poses.articulation, stage.pose_rate * 3))
+        movable.append((f"{number}.translation", poses.translation, stage.pose_rate / 5))
+        movable.append((f"{number}.rotation", poses.rotation, stage.pose_rate))
+        movable.append((f"{number}.shape", poses.shape_change, stage.pose_rate * 5))
+    optimiser = NamedAdam(movable)
+    starts = [parameter.detach().clone() for _, parameter, _ in movable]
+    history = []
+    for step in range(stage.steps):
+        losses = _placement_losses(scene, stage, grid, evidence, thinned, starts)
+        total = torch.stack(list(losses.values())).sum()
+        optimiser.zero_grad()
+        total.backward()
+        if optimiser.gradients_are_finite():
+            optimiser.step(1.0 if step < stage.steps // 2 else 0.5)
+        history.append({name: float(loss.detach()) for name, loss in losses.items()})
+    return history
+
+
+def _placement_losses(
+    scene: Scene,
+    stage: PlacementStage,
+    grid: CachedDistance,
+    evidence: PlacementEvidence,
+    thinned: list[tuple[SkinnedModel, Tensor]],
+    starts: list[Tensor],
+) -> dict[str, Float[Tensor, ""]]:
+    frames = scene.frames
+    T_camera_object = frames.T_camera_object()
+    T_object_camera = invert_rigid(T_camera_object)
+    losses = {
+        "silhouette": stage.silhouette
+        * silhouette_loss(grid, T_object_camera, evidence.silhouette_pixels, evidence.inside, scene.K, T_camera_object[:, 2, 3].detach())
+    }
+    for number, (_, poses) in enumerate(scene.hands()):
+        for name, loss in _hand_losses(number, poses, stage, grid, evidence, thinned[number], T_object_camera, scene.K).items():
+            losses[name] = losses[name] + loss if name in losses else loss
+    movable: list[Tensor] = [frames.object_rotation, frames.object_translation]
+    scales = [(0.02, 0.05), (0.002, 0.005)]
+    for _, poses in scene.hands():
+        movable += [poses.articulation.flatten(1), poses.translation, poses.rotation]
+        scales += [(0.03, 0.3), (0.002, 0.006), (0.02, 0.1)]
+    smooth, small = torch.zeros(()), torch.zeros(())
+    for parameter, start, (step_scale, size_scale) in zip(movable, (start for start in starts if len(start) == frames.frame_count), scales):
+        moved = parameter - start.reshape(parameter.shape)
+        smooth = smooth + smooth_correction_loss(moved, frames.time_s, step_scale)
+        small = small + small_correction_loss(moved, torch.ones_like(frames.time_s), size_scale)
+    for _, poses in scene.hands():
+        small = small + poses.shape_change.square().sum()
+    losses["smooth_motion"] = stage.smooth_motion * smooth
+    losses["small_motion"] = stage.small_motion * small
+    return losses
+
+
+def _hand_losses(
+    number: int,
+    poses: HandPoses,
+    stage: PlacementStage,
+    grid: CachedDistance,
+    evidence: PlacementEvidence,
+    thinned: tuple[SkinnedModel, Tensor],
+    T_object_camera: Float[Tensor, "frame 4 4"],
+    K: Float[Tensor, "3 3"],
+) -> dict[str, Float[Tensor, ""]]:
+    model, zone = thinned
+    T_camera_hand = poses.T_camera_hand()
+    posed = model.pose(poses.shape(), poses.pose(), T_camera_hand)
+    local = transform_points(T_object_camera, posed.vertices)
+    shape = local.shape[:2]
+    rows = torch.zeros(local.shape[0] * local.shape[1], dtype=torch.int64)
+    distance, _ = lookup_distance(grid.values[None], rows, local.reshape(-1, 3), grid.lower[None], torch.tensor([grid.spacing]))
+    distance = distance.reshape(shape)
+    seen = evidence.hands[number]
+    offsets = (T_camera_hand[:, None, :3, :3] @ seen.keypoint_offsets[None, :, :, None])[..., 0]
+    box = (seen.keypoints.amax(1) - seen.keypoints.amin(1)).amax(-1)
+    pixels = project(posed.vertices, K)
+    front = _front_vertices(posed.vertices.detach(), pixels.detach(), evidence)
+    label = _labels_at(pixels.detach(), evidence)
+    before = object_before(grid, T_object_camera, posed.vertices)
+    outside = inside_mask_loss(pixels, evidence.foreground_distance, evidence.corner, 3.0)
+    uncovered = covered_outline_loss(pixels, seen.outline, seen.outline_weight, 3.0)
+    return {
+        "attraction": stage.attraction * attraction_loss(distance[:, zone.long()], stage.contact_reach, 0.003),
+        "penetration": stage.penetration * penetration_loss(distance, 0.001, 0.003),
+        "depth_order": stage.depth_order * depth_order_loss(before, front & (label == 1 + number), front & (label == 0), 0.004),
+        "hand_outline": stage.hand_outline * (outside + uncovered),
+        "keypoints": stage.keypoints * keypoint_loss(posed.keypoints + offsets, seen.keypoints, K, box),
+        "limits": stage.limits * limit_loss(limit_excess(model, poses.pose())),
+    }
+
+
+CELL = 8
+"""Side (pixels) of the cells in which the nearest vertices of a hand count as its front."""
+FRONT_DEPTH = 0.008
+
+
+def _labels_at(pixels: Float[Tensor, "frame vertex 2"], evidence: PlacementEvidence) -> Int[Tensor, "frame vertex"]:
+    """Entity labels under pixels; background outside the crops."""
+    frames, rows, columns = evidence.entity.shape
+    local = (pixels - evidence.corner[:, None]).floor().long()
+    inside = (local >= 0).all(-1) & (local[..., 0] < columns) & (local[..., 1] < rows)
+    x, y = local[..., 0].clamp(0, columns - 1), local[..., 1].clamp(0, rows - 1)
+    label = evidence.entity[torch.arange(frames)[:, None], y, x].long()
+    return torch.where(inside, label, torch.full_like(label, -1))
+
+
+def _front_vertices(
+    vertices: Float[Tensor, "frame vertex 3"], pixels: Float[Tensor, "frame vertex 2"], evidence: PlacementEvidence
+) -> Bool[Tensor, "frame vertex"]:
+    """Vertices not hidden by the hand itself: those within FRONT_DEPTH of the nearest one of their cell of pixels."""
+    frames, rows, columns = evidence.entity.shape
+    cell = ((pixels - evidence.corner[:, None]) / CELL).floor().long()
+    width, height = columns // CELL + 1, rows // CELL + 1
+    flat = cell[..., 1].clamp(0, height - 1) * width + cell[..., 0].clamp(0, width - 1)
+    depth = vertices[..., 2]
+    nearest = torch.full((frames, width * height), float("inf")).scatter_reduce(1, flat, depth, "amin")
+    return depth < nearest.gather(1, flat) + FRONT_DEPTH

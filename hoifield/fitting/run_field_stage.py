@@ -1,0 +1,163 @@
+"""The one loop over rays: draw pixels, render, compare, step; the same for every field stage."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from hoifield.errors import InternalError
+from hoifield.fitting.adam import NamedAdam
+from hoifield.fitting.frame_pixels import FramePixels, PixelBatch
+from hoifield.fitting.parameter_groups import parameters_of
+from hoifield.fitting.schedule import rate_factor, surface_width
+from hoifield.fitting.stage import FieldStage
+from hoifield.losses.motion import held_gauge_loss, small_correction_loss, smooth_correction_loss
+from hoifield.losses.pixel_agreement import colour_loss, hand_before_object_loss, label_loss
+from hoifield.losses.surface import eikonal_loss, interpenetration_loss, sparsity_loss
+from hoifield.renderer.cached_distance import CachedDistance
+from hoifield.renderer.render_rays import RayTrace, SamplingConfig, render_rays
+from hoifield.scene.scene import Scene
+
+CACHE_EVERY = 50
+"""Steps between two readings of the object's field into the grid that rays are sampled by; checkpoints fall on these steps."""
+CACHE_RESOLUTION = 64
+MOST_SKIPPED_STEPS = 20
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """What one step measured."""
+
+    step: int
+    total: float
+    losses: dict[str, float]
+
+
+def run_field_stage(
+    scene: Scene,
+    stage: FieldStage,
+    pixels: FramePixels,
+    seed: int,
+    optimiser: NamedAdam,
+    first_step: int,
+    after_step: Callable[[StepReport, bool], None],
+) -> None:
+    """Steps `first_step` .. of the stage; `after_step(report, at_cache)` is told of each, `at_cache` where a checkpoint may be taken.
+
+    Every random choice is a function of (seed, step), so a resumed stage repeats the uninterrupted one. A step whose gradients are
+    not finite is skipped; too many of them raise InternalError (HF-FIT-003).
+    """
+    skipped = 0
+    lookup = read_object_grid(scene)
+    for step in range(first_step, stage.steps):
+        if step % CACHE_EVERY == 0:
+            lookup = read_object_grid(scene)
+        progress = step / stage.steps
+        generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
+        batch = _draw(pixels, scene.frames.frame_count, stage, np.random.default_rng((seed, step)))
+        sampling = SamplingConfig(surface_width(progress, stage.width_start, stage.width_end), stage.object_samples, stage.hand_samples)
+        losses = field_losses(scene, stage, batch, lookup, sampling, generator)
+        total = torch.stack(list(losses.values())).sum()
+        optimiser.zero_grad()
+        total.backward()
+        if optimiser.gradients_are_finite():
+            held = frozenset(name for name in optimiser.parameters if name.startswith("frames.")) if progress < stage.pose_warm_up else frozenset()
+            optimiser.step(rate_factor(progress), held)
+        else:
+            skipped += 1
+            if skipped > MOST_SKIPPED_STEPS:
+                raise InternalError("HF-FIT-003", f"{skipped} steps of stage {stage.name} had no finite gradient", "try another --seed, and report it")
+        report = StepReport(step, float(total.detach()), {name: float(loss.detach()) for name, loss in losses.items()})
+        after_step(report, (step + 1) % CACHE_EVERY == 0)
+
+
+def build_optimiser(scene: Scene, stage: FieldStage) -> NamedAdam:
+    """Adam over what the stage frees."""
+    return NamedAdam([entry for group in stage.free for entry in parameters_of(scene, group, stage)])
+
+
+def read_object_grid(scene: Scene) -> CachedDistance:
+    """The object's field on a grid, for sampling."""
+    values, lower, spacing = scene.object_distance.as_grid(CACHE_RESOLUTION)
+    return CachedDistance(values.contiguous(), lower, spacing)
+
+
+def _draw(pixels: FramePixels, frames: int, stage: FieldStage, generator: np.random.Generator) -> PixelBatch:
+    rows = generator.choice(frames, size=min(stage.frames_per_step, frames), replace=False)
+    return pixels.draw(rows, stage.rays, generator)
+
+
+def field_losses(
+    scene: Scene,
+    stage: FieldStage,
+    batch: PixelBatch,
+    lookup: CachedDistance,
+    sampling: SamplingConfig,
+    generator: torch.Generator,
+) -> dict[str, Float[Tensor, ""]]:
+    """Every weighted loss of one batch, by name."""
+    trace = render_rays(scene, lookup, batch.row, batch.pixel, sampling, generator)
+    weights = stage.weights
+    rendering = trace.rendering
+    losses = {
+        "colour": weights.colour * colour_loss(rendering.colour, trace.alone_colour, batch.colour, batch.label, batch.certain),
+        "label": weights.label * label_loss(trace.alone_opacity, batch.label, batch.certain),
+    }
+    order = hand_before_object_loss(trace.alone_opacity, rendering.entity_weight, batch.label, batch.certain)
+    losses["depth_order"] = weights.depth_order * order
+    field = scene.object_distance
+    anywhere = field.lower + torch.rand(1024, 3, generator=generator) * (field.upper - field.lower)
+    sampled = field.query(anywhere)
+    losses["eikonal"] = weights.eikonal * eikonal_loss(torch.cat([trace.object_gradient, sampled.gradient]))
+    losses["sparsity"] = weights.sparsity * sparsity_loss(sampled.signed_distance, 0.01)
+    losses.update(_hand_losses(trace, stage))
+    losses.update(_motion_losses(scene, stage))
+    return losses
+
+
+def _hand_losses(trace: RayTrace, stage: FieldStage) -> dict[str, Float[Tensor, ""]]:
+    if trace.hand_distance.shape[-1] == 0:
+        return {}
+    nearest = trace.hand_distance.detach().amin(-1)
+    through = interpenetration_loss(trace.object_distance[trace.near], nearest[trace.near], 0.002)
+    residual = (trace.hand_residual / 0.002).square().mean() if len(trace.hand_residual) else trace.hand_distance.sum() * 0.0
+    return {"interpenetration": stage.weights.interpenetration * through, "hand_residual": stage.weights.hand_residual * residual}
+
+
+def _motion_losses(scene: Scene, stage: FieldStage) -> dict[str, Float[Tensor, ""]]:
+    frames, weights = scene.frames, stage.weights
+    if "object_pose" not in stage.free:
+        return {}
+    rotation, translation = frames.object_rotation, frames.object_translation
+    smooth = smooth_correction_loss(rotation, frames.time_s, 0.03) + smooth_correction_loss(translation, frames.time_s, 0.003)
+    small = small_correction_loss(rotation, frames.object_confidence, 0.1) + small_correction_loss(translation, frames.object_confidence, 0.01)
+    gauge = held_gauge_loss(rotation, 0.01) + held_gauge_loss(translation, 0.001)
+    for _, poses in scene.hands():
+        smooth = smooth + smooth_correction_loss(poses.rotation, frames.time_s, 0.03)
+        smooth = smooth + smooth_correction_loss(poses.translation, frames.time_s, 0.003)
+        small = small + small_correction_loss(poses.rotation, torch.ones_like(frames.time_s), 0.05)
+        small = small + small_correction_loss(poses.translation, torch.ones_like(frames.time_s), 0.003)
+    return {
+        "smooth_motion": weights.smooth_motion * smooth,
+        "small_motion": weights.small_motion * small,
+        "gauge": weights.gauge * gauge,
+    }
+
+
+class StepClock:
+    """Tells when enough time has passed since the last checkpoint; time decides only when to save, never what is computed."""
+
+    def __init__(self, every_s: float) -> None:
+        self.every_s = every_s
+        self.last = time.monotonic()
+
+    def due(self) -> bool:
+        """Whether to save now; starts the next interval when it answers yes."""
+        if time.monotonic() - self.last < self.every_s:
+            return False
+        self.last = time.monotonic()
+        return True

@@ -1,0 +1,72 @@
+"""A fit is a list of stages; a stage is plain data."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+ParameterGroup = Literal["object_shape", "object_colour", "object_pose", "hand_root", "hand_surface", "background"]
+
+
+@dataclass(frozen=True)
+class FieldLossWeights:
+    """Weights of a field stage's losses; each loss is scaled so that 1 is a usable weight."""
+
+    colour: float = 0.5
+    label: float = 1.5
+    depth_order: float = 0.05
+    """Low, as is interpenetration: a fitted hand is 5 to 10 mm off, and at more it cuts the object to pieces."""
+    eikonal: float = 0.2
+    sparsity: float = 0.02
+    interpenetration: float = 0.02
+    smooth_motion: float = 0.05
+    small_motion: float = 0.005
+    gauge: float = 1.0
+    hand_residual: float = 0.1
+
+
+@dataclass(frozen=True)
+class FieldStage:
+    """Rays against pixels: shapes, colours and rigid poses."""
+
+    name: str
+    steps: int
+    free: tuple[ParameterGroup, ...]
+    weights: FieldLossWeights = FieldLossWeights()
+    rays: int = 1024
+    """Pixels looked at in one step."""
+    frames_per_step: int = 16
+    object_samples: int = 16
+    """Samples per ray on the object."""
+    hand_samples: int = 8
+    width_start: float = 0.006
+    """Width of the surface in the renderer, metres, at the first step."""
+    width_end: float = 0.001
+    """Width of the surface from 80 % of the steps on."""
+    pose_warm_up: float = 0.1
+    """Share of the steps before poses move."""
+    network_rate: float = 2e-3
+    table_rate: float = 1e-2
+    pose_rate: float = 1e-3
+    """Radians, and metres / 10, a step."""
+
+
+@dataclass(frozen=True)
+class PlacementStage:
+    """Poses against silhouettes, keypoints and contact, with the object's shape held."""
+
+    name: str
+    steps: int
+    contact_reach: float = 0.012
+    """Contact-zone vertices nearer than this are drawn to the surface, metres."""
+    attraction: float = 0.5
+    penetration: float = 2.0
+    silhouette: float = 1.0
+    hand_outline: float = 2.0
+    depth_order: float = 1.0
+    keypoints: float = 0.2
+    limits: float = 10.0
+    smooth_motion: float = 0.05
+    small_motion: float = 0.01
+    pose_rate: float = 1e-3
+
+
+Stage = FieldStage | PlacementStage

@@ -1,0 +1,31 @@
+"""The outline of a posed hand against the hand's mask, without rasterising: points to mask, and outline to points."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+def inside_mask_loss(
+    pixels: Float[Tensor, "frame vertex 2"], outside_distance: Float[Tensor, "frame row column"], corner: Float[Tensor, "frame 2"], scale: float
+) -> Float[Tensor, ""]:
+    """Robust distance (units of `scale` pixels) by which projected vertices lie outside hand and object.
+
+    `outside_distance` holds, per pixel of a crop, the distance in pixels to the nearest hand or object pixel; `corner` is the crop's
+    left and top. Bilinear, so differentiable in the pixels; vertices outside the crop count as at its border.
+    """
+    height, width = outside_distance.shape[1:]
+    local = pixels - corner[:, None] - 0.5
+    size = torch.tensor([width - 1, height - 1], dtype=pixels.dtype)
+    grid = (local / size * 2 - 1)[:, None]
+    distance = torch.nn.functional.grid_sample(outside_distance[:, None], grid, padding_mode="border", align_corners=True)[:, 0, 0]
+    squared = (distance / scale) ** 2
+    return (squared / (1.0 + squared)).mean()
+
+
+def covered_outline_loss(
+    pixels: Float[Tensor, "frame vertex 2"], outline: Float[Tensor, "frame point 2"], weight: Float[Tensor, "frame point"], scale: float
+) -> Float[Tensor, ""]:
+    """Robust distance (units of `scale` pixels) from points of the mask's outline to the nearest projected vertex (DiffHOI's contour term)."""
+    nearest = torch.cdist(outline, pixels).amin(-1)
+    squared = (nearest / scale) ** 2
+    return (squared / (1.0 + squared) * weight).sum() / weight.sum().clamp(min=1.0)

@@ -1,0 +1,23 @@
+"""Posed hands against the detected keypoints and the anatomy."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from hoifield.geometry.cameras import project
+
+
+def keypoint_loss(
+    keypoints: Float[Tensor, "frame keypoint=21 3"],
+    detected: Float[Tensor, "frame keypoint=21 2"],
+    K: Float[Tensor, "3 3"],
+    box_size: Float[Tensor, "frame"],
+) -> Float[Tensor, ""]:
+    """Charbonnier distance of projected to detected keypoints, in units of 2 % of the hand box."""
+    error = (project(keypoints, K) - detected).norm(dim=-1) / (0.02 * box_size[:, None])
+    return (torch.sqrt(1.0 + error**2) - 1.0).mean()
+
+
+def limit_loss(excess: Float[Tensor, "frame joint 3"]) -> Float[Tensor, ""]:
+    """Mean squared angle beyond the joint limits, radians squared."""
+    return (excess**2).sum(-1).mean()

@@ -1,0 +1,50 @@
+"""Silhouettes of a held distance grid against labelled pixels, by the closest approach of each pixel's ray."""
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from hoifield.geometry.cameras import pixel_directions
+from hoifield.geometry.trilinear import lookup_distance
+from hoifield.renderer.cached_distance import CachedDistance
+from hoifield.renderer.ray_bounds import intersect_box
+
+ALONG_RAY = 48
+
+
+def silhouette_loss(
+    grid: CachedDistance,
+    T_object_camera: Float[Tensor, "frame 4 4"],
+    pixels: Float[Tensor, "frame pixel 2"],
+    inside: Bool[Tensor, "frame pixel"],
+    K: Float[Tensor, "3 3"],
+    depth: Float[Tensor, "frame"],
+) -> Float[Tensor, ""]:
+    """Robust distance, in pixels, by which rays of object pixels miss the object, and rays of background pixels enter it.
+
+    The closest approach of a ray is a signed distance to the silhouette; its gradient is the field's at the closest point
+    (envelope theorem), which the lookup carries. Geman-McClure with a scale of 3 pixels.
+    """
+    frames, count = pixels.shape[:2]
+    directions = pixel_directions(pixels, K)
+    rotation = T_object_camera[:, :3, :3]
+    origins = T_object_camera[:, None, :3, 3].expand(frames, count, 3)
+    local = directions @ rotation.transpose(1, 2)
+    with torch.no_grad():
+        flat_origins, flat_local = origins.reshape(-1, 3), local.reshape(-1, 3)
+        near, far = intersect_box(flat_origins, flat_local, grid.lower, grid.upper)
+        along = near[:, None] + (far - near)[:, None] * torch.linspace(0.0, 1.0, ALONG_RAY)
+        points = flat_origins[:, None] + flat_local[:, None] * along[..., None]
+        best = _lookup(grid, points.reshape(-1, 3)).reshape(-1, ALONG_RAY).argmin(1)
+        closest_along = along.gather(1, best[:, None])[:, 0].reshape(frames, count)
+    closest = origins + local * closest_along[..., None]
+    signed = _lookup(grid, closest.reshape(-1, 3))
+    in_pixels = signed.reshape(frames, count) * (K[0, 0] / depth)[:, None]
+    error = torch.relu(torch.where(inside, in_pixels, -in_pixels)) / 3.0
+    squared = error**2
+    return (squared / (1.0 + squared)).mean()
+
+
+def _lookup(grid: CachedDistance, points: Float[Tensor, "point 3"]) -> Float[Tensor, "point"]:
+    rows = torch.zeros(len(points), dtype=torch.int64)
+    return lookup_distance(grid.values[None], rows, points, grid.lower[None], torch.tensor([grid.spacing]))[0]

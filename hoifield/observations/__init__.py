@@ -1,0 +1,1 @@
+"""What is seen before any fit: hand track, masks, object track, camera, readiness."""

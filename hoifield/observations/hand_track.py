@@ -1,0 +1,30 @@
+"""The hand over the clip, as metric camera-frame poses of an actor."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from hoifield.actors.skinned_model import Side
+
+
+@dataclass(frozen=True)
+class HandTrack:
+    """One hand of the clip. Frames without it are marked in `observed`; their poses are NaN, never invented."""
+
+    side: Side
+    actor: str
+    """Name of the actor the poses belong to: "anny" or "mano"."""
+    observed: Bool[np.ndarray, "frame"]
+    keypoints: Float[np.ndarray, "frame keypoint=21 2"]
+    """Detected keypoints, pixels of the clip."""
+    keypoint_error: Float[np.ndarray, "frame"]
+    """Mean distance of projected to detected keypoints, as a share of the larger side of the hand box."""
+    presence: Float[np.ndarray, "frame"]
+    """The detector's own presence score in [0, 1]."""
+    T_camera_hand: Float[np.ndarray, "frame 4 4"]
+    pose: Float[np.ndarray, "frame joint=16 3"]
+    """Axis-angle, radians; the first row repeats the rotation of T_camera_hand."""
+    shape: Float[np.ndarray, "component=10"]
+    keypoint_offsets: Float[np.ndarray, "keypoint=21 3"]
+    """Where the detector's keypoints sit relative to the actor's, wrist frame, metres (the palm's differ by up to 1 cm)."""

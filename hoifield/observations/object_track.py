@@ -1,0 +1,27 @@
+"""The object over the clip: rigid poses, how far to trust each, and the first shape that explains the silhouettes."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float
+
+from hoifield.geometry.mesh import Mesh
+
+PoseSource = Literal["hand", "motion", "none"]
+"""hand: the object moves with the palm; motion: structure from motion on object pixels; none: no trustworthy pose."""
+
+
+@dataclass(frozen=True)
+class ObjectTrack:
+    """Metric object poses in the camera, for one canonical object frame whose origin is near the object's centre."""
+
+    T_camera_object: Float[np.ndarray, "frame 4 4"]
+    """NaN where `source` is "none"."""
+    confidence: Float[np.ndarray, "frame"]
+    """In [0, 1]."""
+    source: tuple[PoseSource, ...]
+    hull: Mesh
+    """Visual hull under these poses, object frame, metres: the start of the field, and its bounds."""
+    silhouette_iou: Float[np.ndarray, "frame"]
+    """Agreement of the hull's silhouette with the object mask (pixels hidden by the hand left out); NaN without a mask."""

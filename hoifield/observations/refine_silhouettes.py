@@ -1,0 +1,309 @@
+"""Object poses refined by silhouettes and colour against the running visual hull, all frames together; then the hull is carved again."""
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from scipy import ndimage
+from scipy.linalg import cho_factor, cho_solve
+
+from hoifield.geometry.rotations import axis_angle_from_matrix, matrix_from_axis_angle
+from hoifield.observations.frame_masks import BACKGROUND, OBJECT
+from hoifield.observations.silhouette_rays import closest_approaches, first_hits, normal_equations, silhouette_agreement
+from hoifield.observations.visual_hull import DISTANCE_UNIT, CarveConfig, HullGrid, SilhouetteEvidence, carve_hull
+
+CONTOUR, INSIDE, OUTSIDE = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class RefineConfig:
+    """Weights of the refinement; standard deviations of what is expected."""
+
+    rounds: int = 6
+    steps: int = 5
+    """Gauss-Newton steps per round."""
+    pull_rotation: float = 0.14
+    """Radians that a frame may sit off its start."""
+    pull_translation: float = 0.012
+    step_rotation: float = 0.02
+    """Radians per frame by which the offset from the start may drift."""
+    step_translation: float = 0.0015
+    contour_pixels: float = 1.5
+    colour: float = 0.08
+    colour_share: float = 1.0
+    """Weight of one colour residual beside one contour residual."""
+    independent_share: float = 0.05
+    """Neighbouring pixels err together: this share of them counts as independent evidence."""
+    first_share: float = 0.08
+    """Softness of the first carving (see CarveConfig.background_share): poses are rough, a hard intersection would eat the object."""
+    last_share: float = 0.02
+    """Of the last: a point just off a flat side is background only in the few frames that look along it, so softness costs shape."""
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class SilhouetteRays:
+    """The pixels that refine the poses, sorted by frame."""
+
+    pixels: Float[np.ndarray, "ray 2"]
+    kind: Int[np.ndarray, "ray"]
+    frame: Int[np.ndarray, "ray"]
+    colour: Float[np.ndarray, "ray 3"]
+    start: Int[np.ndarray, "frame_and_one"]
+    """Rays of frame f are start[f]:start[f + 1]."""
+
+
+@dataclass(frozen=True)
+class RefinedPoses:
+    """The outcome of one refinement, for the frames of the evidence."""
+
+    T_camera_object: Float[np.ndarray, "frame 4 4"]
+    hull: HullGrid
+    silhouette_iou: Float[np.ndarray, "frame"]
+    colour_residual: Float[np.ndarray, "frame"]
+    """Median RGB distance of object pixels to the hull's mean colour; NaN without images."""
+
+
+def _draw(points: np.ndarray, count: int, generator: np.random.Generator) -> np.ndarray:
+    return points if len(points) <= count else points[np.sort(generator.choice(len(points), count, replace=False))]
+
+
+def _contour(label: np.ndarray) -> np.ndarray:
+    """Midpoints between object pixels and background neighbours, those near a hand or the picture's edge left out."""
+    hand = cv2.dilate((label > OBJECT).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    found = []
+    for row_step, column_step in ((0, 1), (1, 0)):
+        height, width = label.shape
+        here = label[: height - row_step, : width - column_step]
+        there = label[row_step:, column_step:]
+        near_hand = hand[: height - row_step, : width - column_step]
+        edge = (((here == OBJECT) & (there == BACKGROUND)) | ((here == BACKGROUND) & (there == OBJECT))) & ~near_hand
+        edge[:2], edge[-2:], edge[:, :2], edge[:, -2:] = False, False, False, False
+        rows, columns = np.nonzero(edge)
+        found.append(np.stack([columns + 0.5 + column_step / 2, rows + 0.5 + row_step / 2], axis=1))
+    return np.concatenate(found)
+
+
+def gather_rays(evidence: SilhouetteEvidence, seed: int) -> SilhouetteRays:
+    """Contour, inside and near-outside pixels of every frame, drawn at random from one seed; their colours where there are images."""
+    generator = np.random.default_rng(seed)
+    pixels, kinds, colours, counts = [], [], [], []
+    for index, label in enumerate(evidence.labels):
+        distance = evidence.distance[index] / DISTANCE_UNIT
+        inside = np.argwhere((label == OBJECT) & (distance < -2.0))[:, ::-1] + 0.5
+        outside = np.argwhere((label == BACKGROUND) & (distance > 1.5) & (distance < 30.0))[:, ::-1] + 0.5
+        chosen = [_draw(_contour(label), 160, generator), _draw(inside, 120, generator), _draw(outside, 60, generator)]
+        together = np.concatenate(chosen)
+        pixels.append(together)
+        kinds.append(np.repeat([CONTOUR, INSIDE, OUTSIDE], [len(part) for part in chosen]))
+        counts.append(len(together))
+        if evidence.images is None:
+            colours.append(np.zeros((len(together), 3)))
+        else:
+            image = cv2.GaussianBlur(evidence.images[index], (0, 0), 1.2)
+            colours.append(image[together[:, 1].astype(int), together[:, 0].astype(int)] / 255.0)
+    start = np.concatenate([[0], np.cumsum(counts)])
+    frame = np.repeat(np.arange(len(counts)), counts)
+    return SilhouetteRays(np.concatenate(pixels), np.concatenate(kinds), frame, np.concatenate(colours), start)
+
+
+def _intrinsics(evidence: SilhouetteEvidence) -> tuple[float, float, float, float]:
+    K = evidence.camera.K
+    return float(K[0, 0]), float(K[1, 1]), float(K[0, 2]), float(K[1, 2])
+
+
+def _split(poses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return np.ascontiguousarray(poses[:, :3, :3]), np.ascontiguousarray(poses[:, :3, 3])
+
+
+def hull_colours(
+    hull: HullGrid, evidence: SilhouetteEvidence, poses: Float[np.ndarray, "frame 4 4"], rays: SilhouetteRays
+) -> tuple[Float[np.ndarray, "3 x y z"], Float[np.ndarray, "x y z"], Float[np.ndarray, "ray 3"]]:
+    """Mean colour over frames around the hull's surface, how much was seen there (>= 0.5: enough), and the rays' hits (object frame, NaN: none)."""
+    inside = rays.kind == INSIDE
+    hits = np.full((len(rays.pixels), 3), np.nan)
+    rotation, translation = _split(poses)
+    hits[inside] = first_hits(
+        hull.signed_distance, hull.lower, hull.spacing, rotation, translation, _intrinsics(evidence), rays.pixels[inside], rays.frame[inside]
+    )
+    known = np.isfinite(hits[:, 0])
+    shape = hull.signed_distance.shape
+    node = np.clip(np.rint((hits[known] - hull.lower) / hull.spacing).astype(int), 0, np.array(shape) - 1)
+    total = np.zeros((4, *shape), np.float32)
+    flat = np.ravel_multi_index(tuple(node.T), shape)
+    for channel in range(3):
+        total[channel] = np.bincount(flat, rays.colour[known, channel], minlength=int(np.prod(shape))).reshape(shape)
+    total[3] = np.bincount(flat, minlength=int(np.prod(shape))).reshape(shape)
+    spread = np.stack([ndimage.gaussian_filter(layer, 1.6, truncate=2.5) for layer in total])
+    # one ray spread by sigma 1.6 leaves about 0.016 on its node: half a ray's worth is the least to go by
+    return spread[:3] / np.maximum(spread[3], 1e-6), (spread[3] / 0.016).clip(0, 2).astype(np.float32), hits
+
+
+def match_size(hull: HullGrid, evidence: SilhouetteEvidence, poses: Float[np.ndarray, "frame 4 4"], rays: SilhouetteRays) -> HullGrid:
+    """The hull grown or shrunk so that the median contour ray grazes it.
+
+    Poses in error make a hard intersection too small, and soft carving makes it too large; both would bend the poses towards themselves.
+    """
+    contour = rays.kind == CONTOUR
+    rotation, translation = _split(poses)
+    reach = closest_approaches(
+        hull.signed_distance, hull.lower, hull.spacing, rotation, translation, _intrinsics(evidence), rays.pixels[contour], rays.frame[contour]
+    )
+    shift = float(np.clip(np.median(reach), -2 * hull.spacing, 2 * hull.spacing)) if len(reach) else 0.0
+    return replace(hull, signed_distance=hull.signed_distance - np.float32(shift)) if (hull.signed_distance < shift).any() else hull
+
+
+def compose_offset(start: Float[np.ndarray, "frame 4 4"], offset: Float[np.ndarray, "frame 6"]) -> Float[np.ndarray, "frame 4 4"]:
+    """T_camera_object of the start poses moved by offsets in the object frame: axis-angle offset[:, :3], translation offset[:, 3:]."""
+    local = np.tile(np.eye(4), (len(start), 1, 1))
+    local[:, :3, :3] = matrix_from_axis_angle(torch.from_numpy(offset[:, :3])).numpy()
+    local[:, :3, 3] = offset[:, 3:]
+    return start @ local
+
+
+def offset_between(start: Float[np.ndarray, "frame 4 4"], poses: Float[np.ndarray, "frame 4 4"]) -> Float[np.ndarray, "frame 6"]:
+    """The offsets that `compose_offset` needs to take `start` to `poses`."""
+    local = np.linalg.inv(start) @ poses
+    rotation = axis_angle_from_matrix(torch.from_numpy(np.ascontiguousarray(local[:, :3, :3]))).numpy()
+    return np.concatenate([rotation, local[:, :3, 3]], axis=1)
+
+
+def _increment(offset: np.ndarray, step: np.ndarray) -> np.ndarray:
+    rotation = matrix_from_axis_angle(torch.from_numpy(offset[:, :3]))
+    turned = rotation @ matrix_from_axis_angle(torch.from_numpy(step[:, :3]))
+    moved = offset[:, 3:] + (rotation.numpy() @ step[:, 3:, None])[..., 0]
+    return np.concatenate([axis_angle_from_matrix(turned).numpy(), moved], axis=1)
+
+
+def _prior(offset: np.ndarray, gap: np.ndarray, config: RefineConfig) -> tuple[np.ndarray, np.ndarray, float]:
+    """Quadratic pull to the start and smoothness of the offset over time: matrix, gradient and cost over all frames."""
+    count = len(offset)
+    pull = np.repeat([config.pull_rotation, config.pull_translation], 3) ** -2.0
+    stiff = np.repeat([config.step_rotation, config.step_translation], 3) ** -2.0
+    H = np.zeros((count, 6, count, 6))
+    gradient = pull * offset
+    cost = float((pull * offset**2).sum())
+    axis = np.arange(6)
+    for frame in range(count):
+        H[frame, axis, frame, axis] += pull
+    for frame in range(count - 1):
+        link = stiff / max(gap[frame], 1.0)
+        difference = offset[frame + 1] - offset[frame]
+        cost += float((link * difference**2).sum())
+        gradient[frame] -= link * difference
+        gradient[frame + 1] += link * difference
+        for a, b, sign in ((frame, frame, 1), (frame + 1, frame + 1, 1), (frame, frame + 1, -1), (frame + 1, frame, -1)):
+            H[a, axis, b, axis] += sign * link
+    return H.reshape(6 * count, 6 * count), gradient.reshape(-1), cost
+
+
+def align_to_hull(
+    evidence: SilhouetteEvidence, rays: SilhouetteRays, hull: HullGrid, start: Float[np.ndarray, "frame 4 4"],
+    offset: Float[np.ndarray, "frame 6"], config: RefineConfig, gauge_fixed: bool,
+    coloured: tuple[Float[np.ndarray, "3 x y z"], Float[np.ndarray, "x y z"]] | None = None
+) -> Float[np.ndarray, "frame 6"]:  # fmt: skip
+    """Offsets from the start poses that best explain the silhouettes and colours by a hull held fixed (Levenberg-Marquardt, all frames).
+
+    With `gauge_fixed` the mean offset stays zero: it belongs to the hull, which is carved under these poses, and the hand is the ruler.
+    `coloured` are the hull's colours and how much was seen (see `hull_colours`); from these frames themselves when None.
+    """
+    colours, colour_weight = coloured or hull_colours(hull, evidence, compose_offset(start, offset), rays)[:2]
+    depth = float(np.median(start[:, 2, 3]))
+    unit = config.contour_pixels * depth / evidence.camera.focal
+    scales = np.array([unit, config.colour, 3.0, 2.0, config.colour_share if evidence.images is not None else 0.0])
+    share = config.independent_share * evidence.weight
+
+    def system(candidate: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+        rotation, translation = _split(compose_offset(start, candidate))
+        H, g, cost = normal_equations(
+            hull.signed_distance, hull.lower, hull.spacing, colours, colour_weight, rotation, translation, _intrinsics(evidence),
+            rays.pixels, rays.kind, rays.colour, rays.start, scales,
+        )  # fmt: skip
+        full, gradient, prior_cost = _prior(candidate, np.diff(evidence.frames), config)
+        for frame in range(len(start)):
+            block = slice(6 * frame, 6 * frame + 6)
+            full[block, block] += share[frame] * H[frame]
+        return full, gradient + (share[:, None] * g).reshape(-1), prior_cost + float(share @ cost)
+
+    damping = 1e-3
+    H, g, cost = system(offset)
+    for _ in range(config.steps):
+        factor = cho_factor(H + damping * np.diag(np.diag(H)))
+        step = -cho_solve(factor, g).reshape(-1, 6)
+        candidate = _increment(offset, np.clip(step, -0.2, 0.2))
+        if gauge_fixed:
+            candidate = candidate - np.average(candidate, axis=0, weights=evidence.weight)
+        attempt = system(candidate)
+        if attempt[2] < cost:
+            offset, (H, g, cost), damping = candidate, attempt, damping * 0.3
+        else:
+            damping *= 10.0
+    return offset
+
+
+def agreement(hull: HullGrid, evidence: SilhouetteEvidence, poses: Float[np.ndarray, "frame 4 4"], stride: int = 2) -> Float[np.ndarray, "frame"]:
+    """Intersection over union of the hull's silhouette with the object mask per frame (hand pixels left out); NaN without a pose or an object."""
+    known = np.isfinite(poses).all((1, 2))
+    iou = np.full(len(poses), np.nan)
+    rotation, translation = _split(poses[known])
+    both, either = silhouette_agreement(
+        hull.signed_distance, hull.lower, hull.spacing, rotation, translation, _intrinsics(evidence), evidence.labels[known], stride
+    )
+    seen = (evidence.labels[known] == OBJECT).any((1, 2))
+    iou[known] = np.where(seen, both / np.maximum(either, 1.0), np.nan)
+    return iou
+
+
+def colour_residuals(hull: HullGrid, evidence: SilhouetteEvidence, poses: Float[np.ndarray, "frame 4 4"], rays: SilhouetteRays) -> np.ndarray:
+    """Median RGB distance of each frame's object pixels to the hull's mean colour; NaN without images."""
+    if evidence.images is None:
+        return np.full(len(poses), np.nan)
+    colours, _, hits = hull_colours(hull, evidence, poses, rays)
+    known = np.flatnonzero(np.isfinite(hits[:, 0]))
+    where = ((hits[known] - hull.lower) / hull.spacing).T
+    expected = np.stack([ndimage.map_coordinates(layer, where, order=1, mode="nearest") for layer in colours], axis=1)
+    distance = np.linalg.norm(expected - rays.colour[known], axis=1)
+    frame = rays.frame[known]
+    return np.array([np.median(distance[frame == f]) if (frame == f).any() else np.nan for f in range(len(poses))])
+
+
+def refine_poses(evidence: SilhouetteEvidence, start: Float[np.ndarray, "frame 4 4"], radius: float, config: RefineConfig) -> RefinedPoses | None:
+    """Poses and hull after alternating: carve the hull, align every frame to it. None where the hull vanishes.
+
+    `start` are finite T_camera_object for the frames of the evidence; `radius` (metres) bounds the object around its origin. Carving
+    begins soft (poses are rough, a hard intersection would eat the object) and ends firm. The last hull is carved from every second
+    frame when the agreement is measured, so that half of the frames are held out, and from all frames for the result.
+    """
+    rays = gather_rays(evidence, config.seed)
+    offset = np.zeros((len(start), 6))
+    softness = np.geomspace(config.first_share, config.last_share, config.rounds)
+    sizes = np.linspace(40, 60, config.rounds).astype(int)
+    for share, size in zip(softness, sizes, strict=True):
+        carve = CarveConfig(background_share=float(share), resolution=int(size))
+        hull = carve_hull(evidence, compose_offset(start, offset), radius, carve)
+        if hull is None:
+            return None
+        hull = match_size(hull, evidence, compose_offset(start, offset), rays)
+        offset = align_to_hull(evidence, rays, hull, start, offset, config, gauge_fixed=True)
+    poses = compose_offset(start, offset)
+    final = CarveConfig(background_share=config.last_share)
+    hull = carve_hull(evidence, poses, radius, final)
+    if hull is None:
+        return None
+    hull = match_size(hull, evidence, poses, rays)
+    return RefinedPoses(poses, hull, _held_out_agreement(evidence, poses, radius, final, rays), colour_residuals(hull, evidence, poses, rays))
+
+
+def _held_out_agreement(evidence: SilhouetteEvidence, poses: np.ndarray, radius: float, carve: CarveConfig, rays: SilhouetteRays) -> np.ndarray:
+    """Each half of the frames against the hull carved from the other half."""
+    iou = np.full(len(poses), np.nan)
+    for parity in (0, 1):
+        train = np.arange(len(poses)) % 2 == parity
+        half = replace(evidence, weight=np.where(train, evidence.weight, 0.0))
+        hull = carve_hull(half, poses, radius, replace(carve, resolution=52))
+        if hull is not None:
+            hull = match_size(hull, half, poses, rays)
+            iou[~train] = agreement(hull, evidence, poses)[~train]
+    return iou

@@ -1,0 +1,83 @@
+"""The hands of a clip as poses of an actor: which hands there are, which to keep, and their fits."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Literal, assert_never
+
+from hoifield.actors.choose_actor import load_actor
+from hoifield.actors.skinned_model import Side
+from hoifield.clip.clip import Clip
+from hoifield.geometry.cameras import Camera
+from hoifield.observations.fit_hand import fit_hand
+from hoifield.observations.hand_track import HandTrack
+from hoifield.observations.landmark_networks import LandmarkNetworks
+from hoifield.observations.track_keypoints import KeypointTrack, track_keypoints
+
+HandChoice = Literal["auto", "left", "right", "both"]
+ActorChoice = Literal["auto", "anny", "mano"]
+SURE_AGREEMENT = 0.9
+"""Margin of the vote on the side above which the user's word does not turn a hand into its mirror image."""
+
+
+@dataclass(frozen=True)
+class UnusedHand:
+    """A hand that was seen and not fitted."""
+
+    side: Side
+    observed_frames: int
+    box_side: float
+    """Median, pixels of the clip."""
+
+
+@dataclass(frozen=True)
+class TrackedHands:
+    """The fitted hands (none where the clip shows none of the asked side), and those left out."""
+
+    hands: tuple[HandTrack, ...]
+    unused: tuple[UnusedHand, ...]
+    side_agreement: tuple[float, ...]
+    """Per fitted hand: margin of the vote on its side, in [0, 1]."""
+
+
+def track_hands(clip: Clip, camera: Camera, side: HandChoice, actor: ActorChoice, networks: LandmarkNetworks | None = None) -> TrackedHands:
+    """Fitted hands of a clip, camera frame, metres.
+
+    "auto" keeps the hand that fills most of the clip (frames seen times size); "both" keeps up to two. Deterministic.
+    """
+    found = track_keypoints(clip, networks or LandmarkNetworks.load())
+    kept, unused = choose_hands(found, side)
+    hands = tuple(fit_hand(track, load_actor(actor, track.side), camera, clip.time_s) for track in kept)
+    left_out = tuple(UnusedHand(track.side, int(track.observed.sum()), track.box_side) for track in unused)
+    return TrackedHands(hands, left_out, tuple(track.side_agreement for track in kept))
+
+
+def choose_hands(found: tuple[KeypointTrack, ...], side: HandChoice) -> tuple[tuple[KeypointTrack, ...], tuple[KeypointTrack, ...]]:
+    """(hands to fit, hands to leave out) of the hands found, for what the user asked.
+
+    A single hand whose side is in doubt takes the side that the user names; two hands of one side under "both" become a pair,
+    the surer vote deciding.
+    """
+    ranked = tuple(sorted(found, key=lambda track: -float(track.observed.sum()) * track.box_side))
+    match side:
+        case "auto":
+            return ranked[:1], ranked[1:]
+        case "both":
+            return _as_pair(ranked[:2]), ranked[2:]
+        case "left" | "right":
+            wanted = tuple(track for track in ranked if track.side == side)
+            if not wanted and len(ranked) == 1 and ranked[0].side_agreement < SURE_AGREEMENT:
+                wanted = (dataclasses.replace(ranked[0], side=side, side_agreement=0.0),)
+                return wanted, ()
+            return wanted[:1], tuple(track for track in ranked if not wanted or track is not wanted[0])
+        case _:
+            assert_never(side)
+
+
+def _as_pair(tracks: tuple[KeypointTrack, ...]) -> tuple[KeypointTrack, ...]:
+    if len(tracks) < 2 or tracks[0].side != tracks[1].side:
+        return tracks
+    opposite: Side = "left" if tracks[0].side == "right" else "right"
+    doubtful = min(range(2), key=lambda index: tracks[index].side_agreement)
+    return tuple(
+        dataclasses.replace(track, side=opposite, side_agreement=0.0) if index == doubtful else track for index, track in enumerate(tracks)
+    )

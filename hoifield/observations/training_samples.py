@@ -1,0 +1,148 @@
+"""Labelled pixels that a clip's classifier learns from: the user's masks, and what position alone makes certain."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float32, Int, UInt8
+
+from hoifield.observations.clip_appearance import ClipAppearance
+from hoifield.observations.colour_models import to_lab
+from hoifield.observations.frame_masks import BACKGROUND, LEFT_HAND, NOT_OBJECT, OBJECT, RIGHT_HAND
+from hoifield.observations.hand_region import HandRegion, region_distance
+from hoifield.observations.pixel_classifier import pixel_features
+from hoifield.observations.working_frames import WorkingFrames, spread_frames
+
+HAND_CLASS = 2
+
+
+@dataclass(frozen=True)
+class TrainingSamples:
+    """Pixels with their class (0 background, 1 object, 2 hand)."""
+
+    features: Float32[np.ndarray, "pixel feature"]
+    classes: Int[np.ndarray, "pixel"]
+    frames: Int[np.ndarray, "pixel"]
+    """Frame each pixel comes from."""
+
+
+@dataclass(frozen=True)
+class ClipMaterial:
+    """What every step of one clip's masks shares."""
+
+    frames: WorkingFrames
+    regions: tuple[tuple[HandRegion, ...], ...]
+    appearance: ClipAppearance
+
+    def regions_of(self, frame: int) -> tuple[HandRegion, ...]:
+        """Hands of one frame; empty when the clip has none."""
+        return self.regions[frame] if self.regions else ()
+
+    def features(
+        self, frame: int, picture: UInt8[np.ndarray, "height width 3"], box: tuple[int, int, int, int]
+    ) -> Float32[np.ndarray, "rows columns feature"]:
+        """Pixel features inside `box` = (left, top, right, bottom) of a working picture."""
+        left, top, right, bottom = box
+        part = np.ascontiguousarray(picture[top:bottom, left:right])
+        changed = () if self.appearance.still is None else (self.appearance.difference(to_lab(part), left, top),)
+        return pixel_features(part, self.regions_of(frame), left, top, (*changed, self.appearance.skin_map(part)))
+
+
+def certain_hand(
+    material: ClipMaterial, frame: int, features: Float32[np.ndarray, "rows columns feature"], radius: float
+) -> Bool[np.ndarray, "rows columns"]:
+    """Pixels of a whole picture that lie within `radius` palm sizes of a finger bone and have the clip's skin colour."""
+    height, width = features.shape[:2]
+    bones = np.zeros((height, width), bool)
+    for region in material.regions_of(frame):
+        bones |= region.capsules(0, 0, width, height, radius)
+    return bones & (_skin_layer(features) > 0.6)
+
+
+def _skin_layer(features: Float32[np.ndarray, "rows columns feature"]) -> Float32[np.ndarray, "rows columns"]:
+    return features[..., -1]
+
+
+def classes_of_mask(
+    material: ClipMaterial, frame: int, mask: UInt8[np.ndarray, "height width"], features: Float32[np.ndarray, "height width feature"]
+) -> Int[np.ndarray, "height width"]:
+    """Class of every pixel of a labelled frame, -1 where it stays open.
+
+    "Anything but the object" becomes hand on skin inside the hand's hull, open on other skin near the hand and on other colours
+    at the finger bones, else background.
+    """
+    height, width = mask.shape
+    classes = np.full(mask.shape, -1)
+    classes[mask == OBJECT] = 1
+    classes[mask == BACKGROUND] = 0
+    classes[(mask == RIGHT_HAND) | (mask == LEFT_HAND)] = HAND_CLASS
+    other = mask == NOT_OBJECT
+    regions = material.regions_of(frame)
+    distance = region_distance(regions, 0, 0, width, height) if regions else np.ones(mask.shape, np.float32)
+    skin = _skin_layer(features) > 0.5
+    bones = np.zeros(mask.shape, bool)
+    for region in regions:
+        bones |= region.capsules(0, 0, width, height, 0.15)
+    classes[other & ~bones & ~(skin & (distance < 0.4))] = 0
+    classes[other & skin & (distance < 0.08)] = HAND_CLASS
+    return classes
+
+
+def samples_of_masks(
+    material: ClipMaterial, masks: dict[int, UInt8[np.ndarray, "height width"]], rng: np.random.Generator
+) -> TrainingSamples:
+    """Pixels of the labelled frames: per frame up to 6000 object, 5000 hand and 10000 background, half of these near the object."""
+    features, classes, frames = [], [], []
+    for frame, picture in material.frames.read(sorted(masks)):
+        layers = material.features(frame, picture, (0, 0, material.frames.width, material.frames.height))
+        labels = classes_of_mask(material, frame, masks[frame], layers)
+        distance = region_distance(material.regions_of(frame), 0, 0, material.frames.width, material.frames.height)
+        reach = float(np.quantile(distance[labels == 1], 0.98)) if (labels == 1).any() else 0.5
+        near = distance < reach + 0.15
+        for where, class_number, wanted in (
+            (labels == 1, 1, 6000),
+            (labels == HAND_CLASS, HAND_CLASS, 5000),
+            ((labels == 0) & near, 0, 6000),
+            ((labels == 0) & ~near, 0, 4000),
+        ):
+            chosen = np.flatnonzero(where)
+            chosen = rng.choice(chosen, min(len(chosen), wanted), replace=False)
+            features.append(layers.reshape(-1, layers.shape[-1])[chosen])
+            classes.append(np.full(len(chosen), class_number))
+            frames.append(np.full(len(chosen), frame))
+    return TrainingSamples(np.concatenate(features), np.concatenate(classes), np.concatenate(frames))
+
+
+def samples_of_position(material: ClipMaterial, far: float, labelled: set[int], rng: np.random.Generator) -> TrainingSamples:
+    """Pixels of other frames whose class position makes certain: skin on the bones, the strip of the arm, and all beyond `far`."""
+    features, classes, frames = [], [], []
+    chosen_frames = [frame for frame in spread_frames(material.frames.frame_count, 24) if frame not in labelled]
+    width, height = material.frames.width, material.frames.height
+    for frame, picture in material.frames.read(chosen_frames) if material.regions else ():
+        layers = material.features(frame, picture, (0, 0, width, height))
+        regions = material.regions_of(frame)
+        arm = np.logical_or.reduce([region.arm_strip(0, 0, width, height, spread=0.15) for region in regions])
+        distance = region_distance(regions, 0, 0, width, height)
+        for where, class_number, wanted in (
+            (certain_hand(material, frame, layers, 0.06), HAND_CLASS, 300),
+            (arm & (distance < far), 0, 200),
+            (distance > far, 0, 400),
+        ):
+            chosen = np.flatnonzero(where)
+            chosen = rng.choice(chosen, min(len(chosen), wanted), replace=False)
+            features.append(layers.reshape(-1, layers.shape[-1])[chosen])
+            classes.append(np.full(len(chosen), class_number))
+            frames.append(np.full(len(chosen), frame))
+    if not features:
+        return TrainingSamples(np.zeros((0, 0), np.float32), np.zeros(0, int), np.zeros(0, int))
+    return TrainingSamples(np.concatenate(features), np.concatenate(classes), np.concatenate(frames))
+
+
+def join_samples(first: TrainingSamples, second: TrainingSamples) -> TrainingSamples:
+    """Both sets as one."""
+    if len(second.classes) == 0:
+        return first
+    return TrainingSamples(
+        np.concatenate([first.features, second.features]),
+        np.concatenate([first.classes, second.classes]),
+        np.concatenate([first.frames, second.frames]),
+    )

@@ -1,0 +1,152 @@
+"""Clip -> observations: everything before the fit, in the order in which each step needs the one before."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from hoifield.actors.choose_actor import load_actor
+from hoifield.clip.choose_frames import choose_fit_frames, measure_sharpness
+from hoifield.clip.clip import Clip
+from hoifield.geometry.cameras import Camera
+from hoifield.observations.assess_readiness import assess_readiness
+from hoifield.observations.correct_hand_masks import correct_hand_masks
+from hoifield.observations.find_masks import find_masks
+from hoifield.observations.frame_masks import FrameMasks
+from hoifield.observations.guess_camera import guess_camera
+from hoifield.observations.hand_track import HandTrack
+from hoifield.observations.object_track import ObjectTrack
+from hoifield.observations.observations import Observations
+from hoifield.observations.settle_depth import settle_depth
+from hoifield.observations.steady_grasp import hold_steady
+from hoifield.observations.track_hands import track_hands
+from hoifield.observations.track_object import holding_hand, track_object
+from hoifield.storage import sha256_of
+
+LEAST_AGREEMENT = 0.85
+"""Of the median agreement of hull and mask: frames below it are wrongly posed or masked, and are placed but not fitted."""
+
+Announce = Callable[[str], None]
+"""Told one line per thing that happens."""
+
+
+@dataclass(frozen=True)
+class ObserveConfig:
+    """What the user says about the clip beside the clip."""
+
+    hand: Literal["auto", "left", "right", "both"] = "auto"
+    actor: Literal["auto", "anny", "mano"] = "auto"
+    intrinsics: str | None = None
+    masks: Path | None = None
+    object_point: tuple[float, float, int] | None = None
+    seed: int = 0
+
+    def identity(self) -> dict[str, object]:
+        """The configuration as plain values; files by their content, so that an edited mask is another run."""
+        intrinsics = self.intrinsics
+        if intrinsics is not None and Path(intrinsics).is_file():
+            intrinsics = sha256_of(Path(intrinsics))
+        return {
+            "hand": self.hand,
+            "actor": self.actor,
+            "intrinsics": intrinsics,
+            "masks": None if self.masks is None else digest_folder(self.masks),
+            "object_point": None if self.object_point is None else list(self.object_point),
+            "seed": self.seed,
+        }
+
+
+def observe_clip(clip: Clip, config: ObserveConfig, most_frames: int, announce: Announce) -> Observations:
+    """Hand track, masks, object track, camera and readiness of a clip."""
+    camera, focal_source = guess_camera(clip, config.intrinsics)
+    announce(f"camera: focal {camera.focal:.0f} px ({focal_source})")
+    tracked = track_hands(clip, camera, config.hand, config.actor)
+    hands = tracked.hands
+    for hand in hands:
+        announce(f"{hand.side} hand: {int(hand.observed.sum())} of {clip.frame_count} frames, {np.nanmean(hand.keypoint_error):.1%} of its box off")
+    masks = find_masks(clip, camera, hands, config.masks, config.object_point, config.seed)
+    masks = correct_hand_masks(masks, hands, tuple(load_actor(config.actor, hand.side) for hand in hands), camera)
+    announce(f"masks: object confidence {np.median(masks.object_confidence):.2f} (median)")
+    track = track_object(clip, camera, hands, masks, config.seed) if hands else None
+    hands, track = _tie_to_hand(hands, track, masks, config, camera, clip, announce)
+    if track is None:
+        announce("object: none found")
+    else:
+        announce(f"object: {np.isfinite(track.T_camera_object).all((1, 2)).sum()} frames placed, silhouettes agree {np.nanmedian(track.silhouette_iou):.2f}")
+    sharpness = measure_sharpness(clip, _boxes(masks.labels, clip), None)
+    usable = _usable(clip, hands, track, masks.object_confidence)
+    fit_frames = choose_fit_frames(sharpness, usable, _motion(track, clip.frame_count), most_frames)
+    readiness = assess_readiness(clip, focal_source, sharpness, hands, masks, track, tracked.unused)
+    announce(f"readiness: {readiness.verdict}")
+    return Observations(camera, focal_source, fit_frames, sharpness, hands, masks, track, readiness)
+
+
+def _tie_to_hand(
+    hands: tuple[HandTrack, ...],
+    track: ObjectTrack | None,
+    masks: FrameMasks,
+    config: ObserveConfig,
+    camera: Camera,
+    clip: Clip,
+    announce: Announce,
+) -> tuple[tuple[HandTrack, ...], ObjectTrack | None]:
+    """The tracks under one rigid grasp of the holding hand, where that explains the keypoints; else the object at the depth that hides rightly."""
+    holding = holding_hand(hands, masks)
+    if track is None or holding is None:
+        return hands, track
+    actor = load_actor(config.actor, holding.side)
+    steadied = hold_steady(holding, track, actor, camera, clip.time_s)
+    if steadied is None:
+        settled, factor = settle_depth(track, holding, actor, masks, camera)
+        announce(f"depth order: the object at {factor:.3f} times its first distance")
+        return hands, settled
+    announce(f"grasp: steady, the hand triangulated in the object ({np.nanmean(steadied[0].keypoint_error):.1%} of its box off)")
+    return tuple(steadied[0] if hand is holding else hand for hand in hands), steadied[1]
+
+
+def digest_folder(folder: Path) -> str:
+    """One sha256 of the names and contents of a folder's files; of nothing for a folder that is not there."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.glob("*")) if folder.is_dir() else []:
+        if path.is_file():
+            digest.update(f"{path.name}\0{sha256_of(path)}\0".encode())
+    return digest.hexdigest()
+
+
+def _boxes(labels: np.ndarray, clip: Clip) -> np.ndarray:
+    """Left, top, right, bottom of hand and object per frame, clip pixels; the whole picture where nothing is labelled."""
+    scale = np.array([clip.width / labels.shape[2], clip.height / labels.shape[1]] * 2)
+    boxes = np.tile([0.0, 0.0, labels.shape[2], labels.shape[1]], (len(labels), 1))
+    for frame, label in enumerate(labels):
+        ys, xs = np.nonzero(label)
+        if len(xs):
+            boxes[frame] = xs.min(), ys.min(), xs.max() + 1, ys.max() + 1
+    return boxes * scale
+
+
+def _usable(clip: Clip, hands: tuple[HandTrack, ...], track: ObjectTrack | None, mask_confidence: np.ndarray) -> np.ndarray:
+    usable = np.ones(clip.frame_count, bool)
+    for hand in hands:
+        usable &= hand.observed
+    if track is None:
+        return usable
+    placed = np.isfinite(track.T_camera_object).all((1, 2))
+    agreement = np.nan_to_num(track.silhouette_iou)
+    agrees = agreement >= LEAST_AGREEMENT * np.median(agreement[placed]) if placed.any() else placed
+    return usable & placed & agrees & (mask_confidence > 0)
+
+
+def _motion(track: ObjectTrack | None, frames: int) -> np.ndarray:
+    """Cumulative rotation of the object over the frames, radians, with a little time so that still stretches count too."""
+    motion = np.arange(frames) * 0.005
+    if track is None:
+        return motion
+    known = np.flatnonzero(np.isfinite(track.T_camera_object).all((1, 2)))
+    step = np.zeros(frames)
+    rotation = track.T_camera_object[known, :3, :3]
+    relative = np.einsum("fij,fik->fjk", rotation[:-1], rotation[1:])
+    step[known[1:]] = np.arccos(np.clip((np.trace(relative, axis1=1, axis2=2) - 1) / 2, -1, 1))
+    return motion + np.cumsum(step)

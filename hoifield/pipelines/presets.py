@@ -1,0 +1,84 @@
+"""Named amounts of work, as plain data."""
+
+from dataclasses import dataclass, replace
+from typing import Literal, assert_never
+
+from hoifield.fitting.stage import FieldLossWeights, FieldStage, ParameterGroup, PlacementStage, Stage
+from hoifield.scene.initialise import SceneConfig
+
+PresetName = Literal["draft", "standard", "fine"]
+
+
+@dataclass(frozen=True)
+class Preset:
+    """How much is fitted, and how finely."""
+
+    name: PresetName
+    most_frames: int
+    """Frames of the clip that the fit looks at."""
+    stages: tuple[Stage, ...]
+    scene: SceneConfig
+    mesh_resolution: int
+    """Cells per side of the object's cube, for the mesh."""
+
+
+EVERYTHING: tuple[ParameterGroup, ...] = ("object_shape", "object_colour", "object_pose", "hand_root", "hand_surface", "background")
+
+
+def build_preset(name: PresetName, seed: int) -> Preset:
+    """draft: minutes on two CPU cores; standard and fine: a GPU, or patience."""
+    match name:
+        case "draft":
+            return _preset(name, seed, most_frames=72, coarse=600, final=1400, rays=1024, mesh_resolution=112)
+        case "standard":
+            return _preset(name, seed, most_frames=150, coarse=2000, final=6000, rays=2048, mesh_resolution=160)
+        case "fine":
+            return _preset(name, seed, most_frames=300, coarse=4000, final=20000, rays=4096, mesh_resolution=256)
+        case _:
+            assert_never(name)
+
+
+def _preset(name: PresetName, seed: int, most_frames: int, coarse: int, final: int, rays: int, mesh_resolution: int) -> Preset:
+    """Coarse fit with free poses, placement by contact with the shape held, final fit (HOLD's three stages)."""
+    stages: tuple[Stage, ...] = (
+        FieldStage("coarse", coarse, EVERYTHING, FieldLossWeights(), rays=rays, width_start=0.008, width_end=0.002),
+        PlacementStage("placement", 150, silhouette=2.0, attraction=0.2, penetration=4.0),
+        FieldStage(
+            "final",
+            final,
+            EVERYTHING,
+            # Placement has moved hand and object together where the pixels asked for it: the final fit may keep that.
+            FieldLossWeights(gauge=0.02),
+            rays=rays,
+            width_start=0.003,
+            width_end=0.001,
+            pose_warm_up=0.05,
+            pose_rate=5e-4,
+        ),
+        PlacementStage("touch", 150, silhouette=2.0, attraction=0.2, penetration=6.0, depth_order=2.0),
+    )
+    return Preset(name, most_frames, stages, SceneConfig(seed=seed), mesh_resolution)
+
+
+def for_loose_poses(preset: Preset) -> Preset:
+    """The preset for an object whose poses come from the hand, not from structure from motion: they are degrees off.
+
+    Silhouettes then say more than colours: colour weighs less, the grid is coarser and the surface smoother, and poses move less
+    freely, or the field explains each frame by matter of its own. Placement pushes fingers less, since the object may be the wrong one.
+    """
+    weights = FieldLossWeights(colour=0.2, label=2.0, eikonal=0.3, depth_order=0.3, interpenetration=0.01, smooth_motion=0.2, small_motion=0.02, gauge=0.02)
+    stages: list[Stage] = []
+    for stage in preset.stages:
+        match stage:
+            case FieldStage():
+                stages.append(replace(stage, weights=weights, pose_rate=3e-4))
+            case PlacementStage():
+                stages.append(replace(stage, attraction=0.1, penetration=1.0, depth_order=3.0))
+            case _:
+                assert_never(stage)
+    return replace(preset, stages=tuple(stages), scene=replace(preset.scene, finest_resolution=64))
+
+
+def last_width(stages: tuple[Stage, ...]) -> float:
+    """Width of the surface (m) at the end of the last field stage."""
+    return [stage.width_end for stage in stages if isinstance(stage, FieldStage)][-1]

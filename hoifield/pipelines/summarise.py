@@ -1,0 +1,129 @@
+"""Quality, confidence and status of a finished fit, measured on what it made."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from hoifield.actors.skinned_model import Side, SkinnedModel
+from hoifield.clip.clip import Clip
+from hoifield.observations.observations import Observations, Reason
+from hoifield.result.fit_result import FitResult
+from hoifield.result.measure_quality import FrameAgreement, measure_agreement, measure_touch
+from hoifield.runlog.provenance import package_versions
+
+OBJECT_IOU_FOR_OK = 0.75
+HAND_IOU_FOR_OK = 0.7
+PLACED_SHARE_FOR_OK = 0.6
+
+
+def summarise(
+    result: FitResult,
+    clip: Clip,
+    observations: Observations,
+    actors: dict[Side, SkinnedModel],
+    preset: str,
+    seed: int,
+    seconds: dict[str, float],
+    psnr_db: float,
+) -> FitResult:
+    """The result with its summary and with per-frame confidences that know how well each frame came out."""
+    agreement = measure_agreement(result, observations)
+    touch = measure_touch(result, actors)
+    reasons = [*observations.readiness.reasons, *_quality_reasons(result, agreement)]
+    placed = np.isfinite(result.T_camera_object).all((1, 2))
+    trust = np.nan_to_num(agreement.object_iou, nan=0.0) * observations.masks.object_confidence
+    object_confidence = np.where(placed, np.clip(trust, 0.0, 1.0), 0.0)
+    degraded = observations.readiness.verdict == "degraded" or len(reasons) > len(observations.readiness.reasons)
+    summary = {
+        "status": "degraded" if degraded else "ok",
+        "reasons": [_plain(reason) for reason in reasons],
+        "clip": describe_clip(clip),
+        "preset": preset,
+        "device": "cpu",
+        "seconds": seconds,
+        "quality": {
+            "mask_iou_hand": _median(agreement.hand_iou),
+            "mask_iou_object": _median(agreement.object_iou),
+            "psnr_db": psnr_db,
+            "penetration_mean_mm": touch.penetration_mean_mm,
+            "contact_fraction": touch.contact_fraction,
+        },
+        "confidence": {
+            "object_shape": float(np.clip(_median(object_confidence[placed]) * _coverage(result), 0.0, 1.0)) if placed.any() else 0.0,
+            "object_pose": float(object_confidence.mean()),
+            "hand_pose": float(np.mean([hand.confidence.mean() for hand in result.hands])) if result.hands else 0.0,
+        },
+        "versions": package_versions(),
+        "seed": seed,
+        "focal": {"pixels": observations.camera.focal, "source": observations.focal_source},
+    }
+    return replace(result, object_confidence=object_confidence, summary=summary)
+
+
+def summarise_refusal(clip: Clip, observations: Observations, preset: str, seed: int, seconds: dict[str, float]) -> dict[str, Any]:
+    """The summary of a clip that is not fitted, with the reasons."""
+    nothing = {"mask_iou_hand": None, "mask_iou_object": None, "psnr_db": None, "penetration_mean_mm": None, "contact_fraction": None}
+    return {
+        "status": "refused",
+        "reasons": [_plain(reason) for reason in observations.readiness.reasons],
+        "clip": describe_clip(clip),
+        "preset": preset,
+        "device": "cpu",
+        "seconds": seconds,
+        "quality": nothing,
+        "confidence": {"object_shape": 0.0, "object_pose": 0.0, "hand_pose": 0.0},
+        "versions": package_versions(),
+        "seed": seed,
+        "focal": {"pixels": observations.camera.focal, "source": observations.focal_source},
+    }
+
+
+def describe_clip(clip: Clip) -> dict[str, Any]:
+    """The `clip` entry of result.json."""
+    return {
+        "name": clip.name,
+        "frames": clip.frame_count,
+        "fps": clip.frames_per_second,
+        "width": clip.width,
+        "height": clip.height,
+        "sha256": clip.sha256,
+    }
+
+
+def _quality_reasons(result: FitResult, agreement: FrameAgreement) -> list[Reason]:
+    found = []
+    for name, code, iou, least in (
+        ("object", "HF-QLT-001", agreement.object_iou, OBJECT_IOU_FOR_OK),
+        ("hand", "HF-QLT-002", agreement.hand_iou, HAND_IOU_FOR_OK),
+    ):
+        if np.isfinite(iou).any() and _median(iou) < least:
+            poor = tuple(int(frame) for frame in np.flatnonzero(iou < least))
+            found.append(Reason(code, f"the fitted {name} covers its mask with a median IoU of {_median(iou):.2f} (expected {least})", poor))
+    placed = np.isfinite(result.T_camera_object).all((1, 2))
+    if placed.mean() < PLACED_SHARE_FOR_OK:
+        missing = tuple(int(frame) for frame in np.flatnonzero(~placed))
+        found.append(Reason("HF-QLT-003", f"the object could be placed in {placed.mean():.0%} of the frames", missing))
+    return found
+
+
+def _coverage(result: FitResult) -> float:
+    """Share of viewing directions (of a sphere around the object, in cells of 45 degrees) from which the object was seen, at most 1.
+
+    Half a sphere counts as full: opposite sides of a held object are seldom both seen.
+    """
+    placed = np.isfinite(result.T_camera_object).all((1, 2))
+    T = result.T_camera_object[placed]
+    camera = -np.einsum("fji,fj->fi", T[:, :3, :3], T[:, :3, 3])
+    directions = camera / np.linalg.norm(camera, axis=1, keepdims=True)
+    azimuth = np.floor((np.arctan2(directions[:, 1], directions[:, 0]) + np.pi) / (np.pi / 4)).astype(int) % 8
+    height = np.clip(np.floor((directions[:, 2] + 1) * 2), 0, 3).astype(int)
+    return min(1.0, len(set(zip(azimuth.tolist(), height.tolist()))) / 16 + 0.4)
+
+
+def _median(values: np.ndarray) -> float:
+    return float(np.nanmedian(values)) if np.isfinite(values).any() else 0.0
+
+
+def _plain(reason: Reason) -> dict[str, Any]:
+    return {"code": reason.code, "message": reason.message, "frames": list(reason.frames)}

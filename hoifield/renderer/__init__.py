@@ -1,0 +1,1 @@
+"""Rays, samples on them, and compositing of several entities."""

@@ -1,0 +1,1 @@
+"""Pictures, overlay and the one-page report."""

@@ -1,0 +1,1 @@
+"""Meshes, poses and files of a finished fit."""

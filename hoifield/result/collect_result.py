@@ -1,0 +1,97 @@
+"""The scene and its observations -> meshes and poses of the whole clip."""
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from hoifield.actors.skinned_model import Side, SkinnedModel
+from hoifield.clip.clip import Clip
+from hoifield.errors import RefusedInput
+from hoifield.fitting.spread_corrections import ClipPoses, spread_corrections
+from hoifield.geometry.isosurface import extract_isosurface
+from hoifield.geometry.mesh import Mesh
+from hoifield.geometry.rotations import axis_angle_from_matrix
+from hoifield.observations.observations import Observations
+from hoifield.result.fit_result import FitResult, HandResult
+from hoifield.scene.scene import Scene
+
+
+def collect_result(scene: Scene, observations: Observations, clip: Clip, actors: dict[Side, SkinnedModel], mesh_resolution: int, width: float) -> FitResult:
+    """Object mesh, poses and hands of every frame; `summary` is left empty. Raises RefusedInput (HF-RES-013) without a surface."""
+    poses = spread_corrections(scene, observations, clip.time_s)
+    mesh = extract_object_mesh(scene, mesh_resolution, width)
+    hands = tuple(_collect_hand(number, poses, observations, actors) for number in range(len(observations.hands)))
+    track = observations.object_track
+    assert track is not None
+    return FitResult(
+        frame_index=np.arange(clip.frame_count),
+        time_s=clip.time_s,
+        image_size=(clip.width, clip.height),
+        K=np.repeat(observations.camera.K[None], clip.frame_count, 0),
+        object_mesh=mesh,
+        T_camera_object=poses.T_camera_object,
+        object_confidence=track.confidence,
+        hands=hands,
+    )
+
+
+def extract_object_mesh(scene: Scene, resolution: int, width: float) -> Mesh:
+    """The zero level of the object's field, coloured by its colour field as seen facing the camera; object frame, metres."""
+    values, lower, spacing = scene.object_distance.as_grid(resolution)
+    if not bool((values < 0).any()):
+        raise RefusedInput("HF-RES-013", "the object's field holds no surface after the fit", "label the object in two frames with --masks")
+    # Rays stop a little before the zero level of a soft surface, so the fit puts that level inside the truth by a known amount.
+    level = rendered_surface_level(values.numpy(), spacing, width)
+    mesh = extract_isosurface(values.numpy() - level, lower.numpy(), spacing)
+    vertices = torch.tensor(mesh.vertices, dtype=torch.float32)
+    colours = []
+    with torch.no_grad():
+        for part in vertices.split(2**15):
+            sample = scene.object_distance.query(part)
+            facing = torch.tensor([0.0, 0.0, -1.0]).expand_as(part)
+            colours.append(scene.object_colour(sample.feature, sample.gradient, sample.gradient, extra=facing))
+    return Mesh(mesh.vertices, mesh.faces, torch.cat(colours).clamp(0.0, 1.0).double().numpy())
+
+
+def rendered_surface_level(values: Float[np.ndarray, "nx ny nz"], spacing: float, width: float) -> float:
+    """Signed distance (m) of the surface that a silhouette shows, for a density of `width` metres.
+
+    A ray that grazes a ball of radius R at distance s takes up half its light where (1/2) exp(-s/w) sqrt(2 pi R / w) = ln 2, so
+    s = w ln(0.72 sqrt(2 pi R / w)). R is that of the ball of the object's volume.
+    """
+    volume = float((values < 0).sum()) * spacing**3
+    radius = (3 * volume / (4 * np.pi)) ** (1 / 3)
+    return float(width * max(np.log(0.72 * np.sqrt(2 * np.pi * radius / width)), 0.0))
+
+
+def _collect_hand(number: int, poses: ClipPoses, observations: Observations, actors: dict[Side, SkinnedModel]) -> HandResult:
+    hand, observed = poses.hands[number], observations.hands[number]
+    model = actors[hand.side]
+    known = np.isfinite(hand.T_camera_hand).all((1, 2))
+    frames = len(known)
+    vertices = np.full((frames, len(model.template), 3), np.nan, np.float32)
+    joints = np.full((frames, 21, 3), np.nan, np.float32)
+    pose = hand.pose.copy()
+    pose[:, 0] = observed.pose[:, 0]
+    with torch.no_grad():
+        shape = torch.tensor(hand.shape, dtype=torch.float32)
+        posed = model.pose(shape, torch.tensor(pose[known], dtype=torch.float32), torch.tensor(hand.T_camera_hand[known], dtype=torch.float32))
+    vertices[known], joints[known] = posed.vertices.numpy(), posed.keypoints.numpy()
+    pose[known, 0] = root_axis_angle(hand.T_camera_hand[known])
+    return HandResult(
+        side=hand.side,
+        actor=model.name,
+        T_camera_hand=hand.T_camera_hand,
+        pose=pose,
+        shape=hand.shape,
+        vertices=vertices,
+        joints=joints,
+        faces=model.faces.numpy(),
+        confidence=np.where(known, observed.presence * np.exp(-observed.keypoint_error / 0.05), 0.0),
+    )
+
+
+def root_axis_angle(T: Float[np.ndarray, "frame 4 4"]) -> Float[np.ndarray, "frame 3"]:
+    """Axis-angle of the rotation part."""
+
+    return axis_angle_from_matrix(torch.tensor(T[:, :3, :3])).numpy()

@@ -1,0 +1,111 @@
+"""How well a result agrees with what was observed: masks, colours, touch."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from hoifield.actors.contact_zones import contact_zones
+from hoifield.actors.skinned_model import Side, SkinnedModel
+from hoifield.fitting.frame_pixels import FramePixels
+from hoifield.fitting.run_field_stage import read_object_grid
+from hoifield.geometry.mesh_distance import MeshDistance
+from hoifield.geometry.rasterise import rasterise_mesh
+from hoifield.observations.frame_masks import LEFT_HAND, OBJECT, RIGHT_HAND
+from hoifield.observations.observations import Observations
+from hoifield.renderer.render_rays import SamplingConfig, render_rays
+from hoifield.result.fit_result import FitResult
+from hoifield.scene.scene import Scene
+
+
+@dataclass(frozen=True)
+class FrameAgreement:
+    """Rendered meshes against the observed masks, per frame; NaN where a frame has no pose or no mask."""
+
+    object_iou: Float[np.ndarray, "frame"]
+    hand_iou: Float[np.ndarray, "frame"]
+
+
+def measure_agreement(result: FitResult, observations: Observations) -> FrameAgreement:
+    """IoU of the visible rendered object (the hand hides and is hidden by depth) and hand with the observed masks, per frame."""
+    labels = observations.masks.labels
+    height, width = labels.shape[1:]
+    scale = np.array([width / result.image_size[0], height / result.image_size[1]])
+    frames = len(result.frame_index)
+    object_iou, hand_iou = np.full(frames, np.nan), np.full(frames, np.nan)
+    for frame in range(frames):
+        drawn = draw_entities(result, frame, width, height, scale)
+        if drawn is None:
+            continue
+        if (labels[frame] == OBJECT).any():
+            object_iou[frame] = _iou(drawn == OBJECT, labels[frame] == OBJECT)
+        hand_label = (labels[frame] == RIGHT_HAND) | (labels[frame] == LEFT_HAND)
+        if hand_label.any():
+            hand_iou[frame] = _iou((drawn == RIGHT_HAND) | (drawn == LEFT_HAND), hand_label)
+    return FrameAgreement(object_iou, hand_iou)
+
+
+def draw_entities(result: FitResult, frame: int, width: int, height: int, scale: Float[np.ndarray, "2"]) -> np.ndarray | None:
+    """Contract labels of the meshes as the camera sees them; None for a frame without any pose."""
+    K = np.diag([scale[0], scale[1], 1.0]) @ result.K[frame]
+    parts = []
+    if np.isfinite(result.T_camera_object[frame]).all():
+        parts.append((OBJECT, result.object_mesh.moved(result.T_camera_object[frame]).vertices, result.object_mesh.faces))
+    for hand in result.hands:
+        if np.isfinite(hand.vertices[frame]).all():
+            parts.append((RIGHT_HAND if hand.side == "right" else LEFT_HAND, hand.vertices[frame].astype(np.float64), hand.faces))
+    if not parts:
+        return None
+    offsets = np.cumsum([0] + [len(vertices) for _, vertices, _ in parts])
+    faces = np.concatenate([faces + offset for (_, _, faces), offset in zip(parts, offsets)])
+    owner = np.concatenate([np.full(len(faces), label) for label, _, faces in parts])
+    _, face, _ = rasterise_mesh(np.concatenate([vertices for _, vertices, _ in parts]), faces, K, width, height)
+    return np.where(face >= 0, owner[np.maximum(face, 0)], 0)
+
+
+def _iou(a: np.ndarray, b: np.ndarray) -> float:
+    return float((a & b).sum() / max((a | b).sum(), 1))
+
+
+@dataclass(frozen=True)
+class TouchMeasurement:
+    """How hand and object meet, over the frames."""
+
+    penetration_mean_mm: float
+    """Mean over frames of the deepest hand vertex inside the object."""
+    contact_fraction: float
+    """Share of frames in which some contact-zone vertex is within 3 mm of the surface or inside."""
+
+
+def measure_touch(result: FitResult, actors: dict[Side, SkinnedModel], every: int = 5) -> TouchMeasurement:
+    """Depth and presence of contact from the exact signed distance of the object mesh, on every `every`-th frame."""
+    query = MeshDistance(result.object_mesh.vertices, result.object_mesh.faces)
+    depths, touching = [], []
+    for frame in range(0, len(result.frame_index), every):
+        T = result.T_camera_object[frame]
+        for hand in result.hands:
+            if not (np.isfinite(T).all() and np.isfinite(hand.vertices[frame]).all()):
+                continue
+            local = (hand.vertices[frame] - T[:3, 3]) @ T[:3, :3]
+            distance = query.closest(local.astype(np.float64)).signed_distance
+            zone = torch.cat(list(contact_zones(actors[hand.side]).values())).numpy()
+            depths.append(max(0.0, -float(distance.min())))
+            touching.append(bool((distance[zone] < 0.003).any()))
+    if not depths:
+        return TouchMeasurement(0.0, 0.0)
+    return TouchMeasurement(float(np.mean(depths)) * 1000.0, float(np.mean(touching)))
+
+
+def measure_psnr(scene: Scene, pixels: FramePixels, width: float, seed: int) -> float:
+    """Peak signal-to-noise ratio (dB) of the rendered scene on pixels of the fitted frames that the fit did not draw in this order."""
+    generator = torch.Generator().manual_seed(seed)
+    numbers = np.random.default_rng((seed, 4711))
+    grid = read_object_grid(scene)
+    squared = []
+    with torch.no_grad():
+        for row in range(0, scene.frames.frame_count, max(scene.frames.frame_count // 8, 1)):
+            batch = pixels.draw(np.array([row]), 1024, numbers)
+            trace = render_rays(scene, grid, batch.row, batch.pixel, SamplingConfig(width, 24, 12), generator)
+            squared.append(float(((trace.rendering.colour - batch.colour) ** 2).mean()))
+    return float(-10.0 * np.log10(max(float(np.mean(squared)), 1e-10)))

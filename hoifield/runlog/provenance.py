@@ -1,0 +1,29 @@
+"""What a result depends on besides its input: package versions, machine kind, seed and device. No host or user names."""
+
+import importlib.metadata
+import platform
+from typing import Any
+
+import hoifield
+
+_PACKAGES = (
+    "ai-edge-litert", "av", "manifold3d", "numba", "numpy", "opencv-python-headless", "pillow", "pycolmap", "safetensors",
+    "scikit-image", "scikit-learn", "scipy", "torch", "trimesh", "wandb",
+)  # fmt: skip
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of hoifield, Python and the installed packages that results depend on, by distribution name."""
+    versions = {"hoifield": hoifield.__version__, "python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def collect_provenance(seed: int, device: str) -> dict[str, Any]:
+    """A JSON object for result.json and the metrics: versions, platform, seed, device ("cpu" or a device name)."""
+    machine = {"system": platform.system(), "release": platform.release(), "machine": platform.machine()}
+    return {"versions": package_versions(), "platform": machine, "seed": seed, "device": device}

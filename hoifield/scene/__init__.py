@@ -1,0 +1,1 @@
+"""Entities, their poses per frame, and how they start from the observations."""

@@ -1,0 +1,56 @@
+"""The scene of one clip: object, hands and background, with their poses over the fitted frames; camera frame, metres."""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from hoifield.fields.colour_field import ColourField
+from hoifield.fields.distance_field import DistanceField
+from hoifield.fields.radiance_field import BackgroundField
+from hoifield.geometry.cameras import Camera
+from hoifield.scene.actor_entity import ActorEntity
+from hoifield.scene.frame_table import FrameTable, HandPoses
+
+
+class Scene(nn.Module):
+    """Entity 0 is the object; entities 1.. are the hands, in the order of the frame table."""
+
+    def __init__(
+        self,
+        camera: Camera,
+        frames: FrameTable,
+        object_distance: DistanceField,
+        object_colour: ColourField,
+        actors: list[ActorEntity],
+        background: BackgroundField,
+    ) -> None:
+        super().__init__()
+        self.camera = camera
+        self.frames = frames
+        self.object_distance = object_distance
+        self.object_colour = object_colour
+        self.actors = nn.ModuleList(actors)
+        self.background = background
+        self.background_code = nn.Parameter(torch.zeros(frames.frame_count, background.code_width))
+
+    @property
+    def K(self) -> Float[Tensor, "3 3"]:
+        """Intrinsic matrix of the working pictures."""
+        return torch.tensor(self.camera.K, dtype=torch.float32)
+
+    @property
+    def entity_count(self) -> int:
+        """Object and hands."""
+        return 1 + len(self.actors)
+
+    def background_colour(self, directions: Float[Tensor, "ray 3"], row: Int[Tensor, "ray"]) -> Float[Tensor, "ray 3"]:
+        """What a ray from the camera sees beyond hands and object, in its frame."""
+        return self.background.query(torch.zeros_like(directions), directions, self.background_code[row])
+
+    def hands(self) -> list[tuple[ActorEntity, HandPoses]]:
+        """Every hand with its poses."""
+        pairs: list[tuple[ActorEntity, HandPoses]] = []
+        for actor, poses in zip(self.actors, self.frames.hands):
+            assert isinstance(actor, ActorEntity) and isinstance(poses, HandPoses)
+            pairs.append((actor, poses))
+        return pairs

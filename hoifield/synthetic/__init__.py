@@ -1,0 +1,1 @@
+"""Generated clips with exact truth."""

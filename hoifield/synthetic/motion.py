@@ -1,0 +1,92 @@
+"""Smooth motions of a hand that shows an object to a fixed camera."""
+
+from dataclasses import dataclass
+from typing import Literal, assert_never, get_args
+
+import numpy as np
+from jaxtyping import Float
+from scipy.spatial.transform import Rotation
+
+from hoifield.actors.skinned_model import Side
+
+MotionName = Literal["turn", "scan", "everyday", "still"]
+MOTION_NAMES: tuple[MotionName, ...] = get_args(MotionName)
+FOREARM_DIRECTION = (0.40, 0.90, 0.08)
+"""Where the forearm of a right hand points in the camera: down, to the right, away."""
+NEAREST, FARTHEST = 0.42, 1.2
+PICTURE_MARGIN = 0.05
+
+
+@dataclass(frozen=True)
+class Sway:
+    """Peak values of a motion: turn about the forearm (radians from the view into the palm), tilts (radians), shifts (metres).
+
+    Turns of +-50 degrees put the object between camera and hand, where hand detectors see little; `scan` alone goes there.
+    """
+
+    turn_from: float
+    turn_to: float
+    tilt: float
+    shift: float
+    lean: float = np.radians(15)
+    """Constant tilt about the flexion axis: the object stands out beyond the hand, whichever side is shown."""
+
+
+def motion_sway(name: MotionName) -> Sway:
+    """The peak values of a named motion."""
+    match name:
+        case "turn":
+            return Sway(np.radians(72), np.radians(288), np.radians(15), 0.030)
+        case "scan":
+            return Sway(np.radians(0), np.radians(360), np.radians(16), 0.025)
+        case "everyday":
+            return Sway(np.radians(82), np.radians(132), np.radians(10), 0.030)
+        case "still":
+            return Sway(np.radians(99.0), np.radians(101.0), np.radians(0.8), 0.0015)
+        case _:
+            assert_never(name)
+
+
+def make_motion(
+    name: MotionName, side: Side, body: Float[np.ndarray, "point 3"], frames: int, focal_ratio: float, seed: int
+) -> Float[np.ndarray, "frame 4 4"]:
+    """T_camera_hand of each frame; `body` (hand frame) stays inside a picture whose focal length is `focal_ratio` of its side.
+
+    The hand turns about its forearm while it tilts and sways; a left hand moves as the mirror image of a right one.
+    """
+    sway = motion_sway(name)
+    generator = np.random.default_rng(seed)
+    phase = generator.uniform(0, 2 * np.pi, size=5)
+    share = np.arange(frames) / max(frames - 1, 1)
+    turn = sway.turn_from + (sway.turn_to - sway.turn_from) * (1 - np.cos(np.pi * share)) / 2
+    tilts = [sway.tilt * np.sin(2 * np.pi * share * rate + phase[k]) for k, rate in enumerate((1.0, 0.8))]
+    turns = Rotation.from_rotvec(np.stack([np.zeros(frames), 0.7 * tilts[1], sway.lean + tilts[0]], axis=1)) * Rotation.from_rotvec(
+        turn[:, None] * np.array([1.0, 0.0, 0.0])
+    )
+    rotations = _showing_rotation() @ turns.as_matrix()
+    sway_x, sway_y, sway_z = (sway.shift * np.sin(2 * np.pi * share * rate + phase[k]) for k, rate in ((2, 0.9), (3, 1.1), (4, 0.7)))
+    shifts = np.stack([1.3 * sway_x, 0.8 * sway_y, sway_z], axis=1)
+    if side == "left":
+        mirror = np.diag([-1.0, 1.0, 1.0])
+        rotations, shifts = mirror @ rotations @ mirror, shifts @ mirror
+    centre = (body.min(0) + body.max(0)) / 2
+    T = np.tile(np.eye(4), (frames, 1, 1))
+    T[:, :3, :3] = rotations
+    turned = (body - centre) @ rotations.transpose(0, 2, 1)
+    T[:, :3, 3] = shifts + [0.0, 0.0, _distance_that_fits(turned + shifts[:, None], focal_ratio)] - rotations @ centre
+    return T
+
+
+def _showing_rotation() -> Float[np.ndarray, "3 3"]:
+    """R_camera_hand of a right hand whose palm faces the camera and whose forearm leaves the picture below."""
+    x = np.array(FOREARM_DIRECTION) / np.linalg.norm(FOREARM_DIRECTION)
+    y = np.array([0.0, 0.0, 1.0]) - x[2] * x
+    y /= np.linalg.norm(y)
+    return np.stack([x, y, np.cross(x, y)], axis=1)
+
+
+def _distance_that_fits(points: Float[np.ndarray, "frame point 3"], focal_ratio: float) -> float:
+    """Smallest distance at which every point projects into the picture with a margin, metres."""
+    half = 0.5 - PICTURE_MARGIN
+    needed = np.abs(points[..., :2]).max(-1) * focal_ratio / half - points[..., 2]
+    return float(np.clip(needed.max(), NEAREST, FARTHEST))

@@ -1,0 +1,37 @@
+"""Options that need more than a type."""
+
+from pathlib import Path
+
+import pytest
+
+from hoifield.cli.options import parse_object_point, require_folder, require_seed
+from hoifield.errors import ConfigurationError, MissingInput, UsageError
+
+
+def test_a_point_is_pixels_and_a_frame_that_is_the_first_unless_named():
+    assert parse_object_point("320,240.5") == (320.0, 240.5, 0)
+    assert parse_object_point(" 320 , 240 , 12") == (320.0, 240.0, 12)
+    assert parse_object_point(None) is None
+
+
+@pytest.mark.parametrize("text", ["", "1", "1,2,3,4", "a,b", "1;2", "-1,5", "1,2,0.5", "1,2,-1", "nan,2", "1,inf", "1,2,inf", "1,2,nan"])
+def test_what_is_no_point_is_refused_and_quoted(text: str):
+    with pytest.raises(UsageError) as refusal:
+        parse_object_point(text)
+    assert refusal.value.code == "HF-CFG-001" and repr(text) in refusal.value.cause
+
+
+def test_folders_must_be_there_when_they_are_named(tmp_path: Path):
+    require_folder(None, "--masks")
+    require_folder(tmp_path, "--masks")
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path / "absent", tmp_path / "file"):
+        with pytest.raises(MissingInput) as refusal:
+            require_folder(path, "--masks")
+        assert refusal.value.exit_code == 66 and "--masks" in refusal.value.cause
+
+
+def test_seeds_are_not_negative():
+    require_seed(0)
+    with pytest.raises(ConfigurationError):
+        require_seed(-1)

@@ -1,0 +1,132 @@
+"""The fast encoding equals the readable one: values, Jacobian, and both gradients through both."""
+
+import pytest
+import torch
+
+from hoifield.errors import ConfigurationError, InternalError
+from hoifield.fields.encode import choose_engine, encode, encode_features
+from hoifield.fields.hash_grid_layout import HashGridLayout
+
+SMALL = HashGridLayout(levels=3, features=2, table_size=2**9, base_resolution=4, finest_resolution=16)
+LAYOUTS = [HashGridLayout(), HashGridLayout(levels=5, features=3, table_size=2**10, base_resolution=5, finest_resolution=60), SMALL]
+
+
+def _points_off_faces(count: int, layout: HashGridLayout) -> torch.Tensor:
+    """Random points that 32-bit rounding cannot push into a neighbouring cell."""
+    points = torch.rand(count, 3, generator=torch.Generator().manual_seed(1))
+    keep = torch.ones(count, dtype=torch.bool)
+    for shape in layout.level_shapes:
+        fraction = (points.double() * shape.scale + 0.5) % 1
+        keep &= ((fraction > 2e-3) & (fraction < 1 - 2e-3)).all(dim=-1)
+    return points[keep]
+
+
+def _random_table(layout: HashGridLayout) -> torch.Tensor:
+    return torch.randn(layout.entries, layout.features, generator=torch.Generator().manual_seed(2))
+
+
+def _evaluate(points, table, layout, backend, dtype=torch.float32):
+    points = points.to(dtype).requires_grad_()
+    table = table.to(dtype).requires_grad_()
+    encoding = encode(points, table, layout, backend)
+    generator = torch.Generator().manual_seed(3)
+    for_features = torch.randn(encoding.features.shape, generator=generator).to(dtype)
+    for_jacobian = torch.randn(encoding.jacobian.shape, generator=generator).to(dtype)
+    ((encoding.features * for_features).sum() + (encoding.jacobian * for_jacobian).sum()).backward()
+    return encoding.features.detach(), encoding.jacobian.detach(), table.grad, points.grad
+
+
+def _relative_error(value, reference):
+    return float((value.double() - reference).norm() / reference.norm())
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_numba_equals_the_64_bit_reference_in_values_jacobian_and_both_gradients(layout):
+    points, table = _points_off_faces(3000, layout), _random_table(layout)
+    assert len(points) > 1000
+    reference = _evaluate(points, table, layout, "torch", torch.float64)
+    for value, expected in zip(_evaluate(points, table, layout, "numba"), reference):
+        assert _relative_error(value, expected) < 1e-4
+
+
+def test_the_comparison_sees_one_level_with_a_wrong_scale():
+    points, table = _points_off_faces(3000, SMALL), _random_table(SMALL)
+    wrong = HashGridLayout(levels=3, features=2, table_size=2**9, base_resolution=4, finest_resolution=17)
+    assert wrong.entries == SMALL.entries
+    reference = _evaluate(points, table, SMALL, "torch", torch.float64)
+    assert _relative_error(_evaluate(points, table, wrong, "numba")[0], reference[0]) > 1e-2
+
+
+def test_the_reference_jacobian_is_the_derivative_of_its_features():
+    points = _points_off_faces(40, SMALL).double()
+    table = _random_table(SMALL).double()
+    jacobian = encode(points, table, SMALL, "torch").jacobian
+    step = 1e-6
+    for axis in range(3):
+        shift = torch.zeros(3, dtype=torch.float64)
+        shift[axis] = step
+        above, below = encode_features(points + shift, table, SMALL, "torch"), encode_features(points - shift, table, SMALL, "torch")
+        torch.testing.assert_close((above - below) / (2 * step), jacobian[..., axis], atol=1e-6, rtol=1e-6)
+
+
+def test_reference_gradients_pass_gradcheck_through_the_jacobian():
+    points = _points_off_faces(6, SMALL).double().requires_grad_()
+    table = _random_table(SMALL).double().requires_grad_()
+    assert torch.autograd.gradcheck(lambda p, t: encode(p, t, SMALL, "torch").jacobian, (points, table))
+
+
+@pytest.mark.parametrize("backend", ["torch", "numba"])
+def test_features_alone_equal_features_with_the_jacobian(backend):
+    points, table = _points_off_faces(700, SMALL), _random_table(SMALL).requires_grad_()
+    alone = encode_features(points, table, SMALL, backend)
+    both = encode(points, table, SMALL, backend).features
+    assert torch.equal(alone, both)
+    (gradient_alone,) = torch.autograd.grad(alone.square().sum(), table)
+    (gradient_both,) = torch.autograd.grad(both.square().sum(), table)
+    torch.testing.assert_close(gradient_alone, gradient_both)
+
+
+def test_numba_repeats_bit_for_bit_and_does_not_depend_on_the_threads():
+    points, table = _points_off_faces(5000, LAYOUTS[0]), _random_table(LAYOUTS[0])
+    threads = torch.get_num_threads()
+    results = []
+    try:
+        for count in (1, 1, 2):
+            torch.set_num_threads(count)
+            results.append(_evaluate(points, table, LAYOUTS[0], "numba"))
+    finally:
+        torch.set_num_threads(threads)
+    for other in results[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(results[0], other))
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("backend", ["torch", "numba"])
+def test_a_position_that_is_not_finite_is_refused(bad, backend):
+    points = torch.full((5, 3), 0.5)
+    points[2, 1] = bad
+    with pytest.raises(InternalError, match="1 of 5"):
+        encode(points, _random_table(SMALL), SMALL, backend)
+
+
+@pytest.mark.parametrize("backend", ["torch", "numba"])
+def test_positions_outside_are_clamped_to_the_cube(backend):
+    table = _random_table(SMALL)
+    outside = torch.tensor([[-3.0, 0.3, 1e6], [1.0001, -1e-9, 0.5]])
+    assert torch.equal(encode(outside, table, SMALL, backend).features, encode(outside.clamp(0, 1), table, SMALL, backend).features)
+    corners = torch.cartesian_prod(*[torch.tensor([0.0, 1.0])] * 3)
+    assert bool(encode(corners, table, SMALL, backend).features.isfinite().all())
+
+
+@pytest.mark.parametrize("backend", ["torch", "numba"])
+def test_no_points_give_an_empty_encoding(backend):
+    encoding = encode(torch.zeros(0, 3), _random_table(SMALL), SMALL, backend)
+    assert encoding.features.shape == (0, 6) and encoding.jacobian.shape == (0, 6, 3)
+
+
+def test_numba_refuses_64_bit_and_auto_falls_back_to_the_reference():
+    points = torch.rand(3, 3, dtype=torch.float64)
+    assert choose_engine("auto", points) == "torch"
+    assert choose_engine("auto", points.float()) == "numba"
+    with pytest.raises(ConfigurationError):
+        encode(points, _random_table(SMALL), SMALL, "numba")

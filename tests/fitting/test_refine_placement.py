@@ -1,0 +1,129 @@
+"""Placement: hands that hover or sink come back to the surface; nothing else is dragged along."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from tiny_scene import RADIUS, ball_on_hand, exact_ball_grid, right_hand, tiny_pixels, tiny_scene
+
+from hoifield.actors.contact_zones import contact_zones
+from hoifield.fitting.placement_evidence import gather_placement_evidence
+from hoifield.fitting.refine_placement import refine_placement, thin_model
+from hoifield.fitting.stage import PlacementStage
+from hoifield.geometry.rigid import invert_rigid, transform_points
+from hoifield.scene.scene import Scene
+
+CONTACT_ALONE = PlacementStage("touch", 60, silhouette=0.0, keypoints=0.0, hand_outline=0.0, depth_order=0.0)
+EVERYTHING = PlacementStage("placement", 60)
+
+
+def displaced(millimetres: float) -> Scene:
+    """The exact scene with the hand moved along the palm's normal: away from the ball where positive."""
+    scene = tiny_scene()
+    poses = scene.hands()[0][1]
+    with torch.no_grad():
+        poses.observed_T[:, :3, 3] += millimetres / 1000 * poses.observed_T[:, :3, 1]
+    return scene
+
+
+def nearest_of_zones(scene: Scene) -> torch.Tensor:
+    """Signed distance (m) of the contact-zone vertex nearest to the ball (or deepest in it), per frame."""
+    actor, poses = scene.hands()[0]
+    with torch.no_grad():
+        posed = actor.model.pose(poses.shape(), poses.pose(), poses.T_camera_hand())
+        local = transform_points(invert_rigid(scene.frames.T_camera_object()), posed.vertices)
+    zone = torch.cat(list(contact_zones(actor.model).values()))
+    return (local[:, zone].norm(dim=-1) - RADIUS).amin(1)
+
+
+def refined(scene: Scene, stage: PlacementStage) -> list[dict[str, float]]:
+    evidence = gather_placement_evidence(ball_on_hand().observations, tiny_pixels(), seed=0)
+    return refine_placement(scene, stage, exact_ball_grid(), evidence)
+
+
+def test_a_hand_that_hovers_five_millimetres_over_the_ball_is_brought_to_touch_it():
+    scene = displaced(5.0)
+    before = nearest_of_zones(scene)
+    history = refined(scene, CONTACT_ALONE)
+    after = nearest_of_zones(scene)
+    assert float(before.min()) > 0.004
+    # The palm around the touching point is drawn too, so that the ball settles a little in soft skin.
+    assert -0.0035 < float(after.min()) and float(after.max()) < 0.001
+    assert history[0]["penetration"] == 0.0
+
+
+def test_a_hand_that_sinks_eight_millimetres_into_the_ball_is_brought_out_as_far_as_it_settles():
+    scene = displaced(-8.0)
+    before = nearest_of_zones(scene)
+    history = refined(scene, CONTACT_ALONE)
+    assert float(before.max()) < -0.006
+    assert float(nearest_of_zones(scene).min()) > -0.004
+    assert history[-1]["penetration"] < 0.25 * history[0]["penetration"]
+
+
+def test_penetration_alone_brings_the_hand_out_to_the_tolerance():
+    scene = displaced(-5.0)
+    refined(scene, replace(CONTACT_ALONE, attraction=0.0, steps=90))
+    assert -0.0025 < float(nearest_of_zones(scene).min()) and float(nearest_of_zones(scene).max()) < 0.0005
+
+
+def test_a_hand_beyond_reach_is_left_alone():
+    scene = displaced(30.0)
+    before = nearest_of_zones(scene)
+    refined(scene, CONTACT_ALONE)
+    assert float(before.min()) > CONTACT_ALONE.contact_reach
+    assert torch.equal(nearest_of_zones(scene), before)
+
+
+def test_with_all_evidence_the_hand_comes_back_to_its_true_place():
+    scene = displaced(5.0)
+    poses = scene.hands()[0][1]
+    truth = poses.T_camera_hand().detach()[:, :3, 3] - 0.005 * poses.observed_T[:, :3, 1]
+    refined(scene, EVERYTHING)
+    error = (poses.T_camera_hand().detach()[:, :3, 3] - truth).norm(dim=1)
+    assert float(error.max()) < 0.003
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_silhouettes_bring_a_displaced_object_back(axis: int):
+    scene = tiny_scene()
+    with torch.no_grad():
+        scene.frames.observed_T_camera_object[:, axis, 3] -= 0.015
+    refined(scene, replace(EVERYTHING, steps=90, attraction=0.0, penetration=0.0, small_motion=0.0))
+    left = scene.frames.object_translation.detach()[:, axis] - 0.015
+    # Pixels of this picture are 3 mm wide at the object.
+    assert float(left.abs().max()) < 0.006
+
+
+def test_an_exact_scene_stays_where_it_is_but_for_settling_into_the_palm():
+    scene = tiny_scene()
+    refined(scene, replace(EVERYTHING, attraction=0.0))
+    assert float(scene.frames.object_translation.detach().abs().max()) < 5e-4
+    assert float(scene.hands()[0][1].translation.detach().abs().max()) < 1e-3
+    refined(scene, EVERYTHING)
+    assert float(scene.frames.object_translation.detach().abs().max()) < 0.004
+    assert float(nearest_of_zones(scene).min()) > -0.0035
+
+
+def test_placement_repeats_to_the_last_bit_and_leaves_the_fields_alone():
+    first, second = displaced(5.0), displaced(5.0)
+    short = replace(EVERYTHING, steps=4)
+    assert refined(first, short) == refined(second, short)
+    start, end = displaced(5.0).state_dict(), first.state_dict()
+    moved = {name for name in end if not torch.equal(end[name], start[name])}
+    assert moved <= {"frames.object_rotation", "frames.object_translation", "frames.hands.0.articulation"} | {
+        f"frames.hands.0.{name}" for name in ("translation", "rotation", "shape_change")
+    }
+    assert all(torch.equal(tensor, second.state_dict()[name]) for name, tensor in end.items())
+
+
+def test_the_thinned_hand_poses_its_kept_vertices_as_the_whole_one_does():
+    model = right_hand()
+    thinned, zone = thin_model(model, 4)
+    pose = 0.2 * torch.randn(2, 16, 3, generator=torch.Generator().manual_seed(0))
+    whole = model.pose(torch.ones(10), pose, torch.eye(4).expand(2, 4, 4))
+    part = thinned.pose(torch.ones(10), pose, torch.eye(4).expand(2, 4, 4))
+    expected = torch.cat(list(contact_zones(model).values())).unique()
+    assert torch.allclose(part.vertices[:, zone], whole.vertices[:, expected], atol=1e-6)
+    assert torch.allclose(part.keypoints, whole.keypoints, atol=1e-6)
+    assert len(thinned.template) < 0.6 * len(model.template)

@@ -1,0 +1,40 @@
+"""Keypoint and limit losses: closed forms."""
+
+import math
+
+import pytest
+import torch
+
+from hoifield.geometry.cameras import project
+from hoifield.losses.keypoints import keypoint_loss, limit_loss
+
+K = torch.tensor([[400.0, 0.0, 160.0], [0.0, 400.0, 120.0], [0.0, 0.0, 1.0]])
+
+
+def keypoints() -> torch.Tensor:
+    return torch.rand(3, 21, 3, generator=torch.Generator().manual_seed(0)) * 0.2 + torch.tensor([0.0, 0.0, 0.4])
+
+
+def test_projected_keypoints_that_agree_cost_nothing():
+    assert float(keypoint_loss(keypoints(), project(keypoints(), K), K, torch.full((3,), 100.0))) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_an_error_counts_in_units_of_two_percent_of_the_box_and_grows_linearly_when_large():
+    detected = project(keypoints(), K) + torch.tensor([3.0, 4.0])
+    small = keypoint_loss(keypoints(), detected, K, torch.full((3,), 250.0))
+    large = keypoint_loss(keypoints(), detected, K, torch.full((3,), 2.5))
+    assert float(small) == pytest.approx(math.sqrt(2.0) - 1.0, rel=1e-3)
+    assert float(large) == pytest.approx(math.sqrt(1.0 + 100.0**2) - 1.0, rel=1e-3)
+
+
+def test_the_gradient_moves_keypoints_towards_the_detections():
+    points = keypoints().requires_grad_()
+    detected = project(keypoints(), K) + torch.tensor([5.0, 0.0])
+    keypoint_loss(points, detected, K, torch.full((3,), 100.0)).backward()
+    assert bool((points.grad[..., 0] < 0).all())  # type: ignore[index]
+
+
+def test_limit_loss_is_the_mean_square_of_the_excess():
+    excess = torch.zeros(2, 16, 3)
+    excess[0, 4] = torch.tensor([0.3, 0.0, 0.4])
+    assert float(limit_loss(excess)) == pytest.approx(0.25 / 32)

@@ -1,0 +1,52 @@
+"""The main job's choices and its log; whole clips are fitted elsewhere."""
+
+from pathlib import Path
+
+import pytest
+
+from hoifield.errors import MissingDependency
+from hoifield.fitting.stage import FieldStage, PlacementStage
+from hoifield.pipelines.fit_video import LOG_EVERY, FitVideoConfig, RunListener, choose_preset
+from hoifield.pipelines.observe import ObserveConfig
+from hoifield.runlog.metrics_log import MetricsLog
+from hoifield.runlog.stop_request import StopRequest
+from hoifield.storage import read_json_lines
+
+STAGES = (FieldStage("coarse", 60, ()), PlacementStage("placement", 10), FieldStage("final", 40, ()))
+
+
+def config(**options) -> FitVideoConfig:  # type: ignore[no-untyped-def]
+    return FitVideoConfig(ObserveConfig(), **options)
+
+
+def test_automatic_is_a_draft_and_named_numbers_of_frames_are_kept():
+    assert choose_preset(config()).name == "draft"
+    assert choose_preset(config(preset="fine", most_frames=9)).most_frames == 9
+    assert choose_preset(config(seed=4)).scene.seed == 4
+
+
+def test_a_device_that_is_not_served_is_refused_by_code():
+    with pytest.raises(MissingDependency) as refusal:
+        choose_preset(config(device="cuda"))
+    assert refusal.value.code == "HF-DEV-001" and refusal.value.exit_code == 69
+
+
+def logged(folder: Path, begin: int) -> list[int]:
+    """Steps in the log of a run that begins with stage number `begin`, as a resumed run does."""
+    announced: list[tuple[str, int, int]] = []
+    listener = RunListener(STAGES, MetricsLog(folder / "metrics.jsonl"), StopRequest(), lambda *told: announced.append(told))
+    for stage in STAGES[begin:]:
+        listener.stage_started(stage.name, stage.steps, 0)
+        for step in range(stage.steps):
+            listener.step_done(stage.name, step, {"total": float(step)})
+    assert announced[-1] == ("final", 40, 40)
+    return sorted({line["step"] for line in read_json_lines(folder / "metrics.jsonl")})
+
+
+def test_some_steps_are_logged_and_the_last_of_each_stage_always(tmp_path: Path):
+    assert LOG_EVERY == 25
+    assert logged(tmp_path, 0) == [0, 25, 50, 59, 60, 69, 70, 95, 109]
+
+
+def test_a_run_resumed_in_a_later_stage_counts_on_from_the_stages_before(tmp_path: Path):
+    assert logged(tmp_path, 2) == [70, 95, 109]

@@ -1,0 +1,139 @@
+"""The main job on a small made-up clip, from the video to the report: what comes out is whole, right, repeatable and honest."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tiny_fit import build_tiny_preset, run_tiny_fit
+
+from hoifield.errors import MissingDependency
+from hoifield.evaluation.evaluate import evaluate
+from hoifield.evaluation.scorecard import Scorecard
+from hoifield.geometry.mesh import Mesh
+from hoifield.observations.hand_tracker_files import find_hand_tracker
+from hoifield.pipelines import fit_video as main_job
+from hoifield.pipelines.fit_video import FitOutcome, FitVideoConfig, fit_video
+from hoifield.pipelines.observe import ObserveConfig
+from hoifield.result.fit_result import FitResult
+from hoifield.result.result_folder import read_result
+from hoifield.runlog.run_folder import read_journal
+from hoifield.storage import read_json_lines, verify_committed
+from hoifield.synthetic.clip_recipe import ClipRecipe
+from hoifield.synthetic.make_clip import make_clip, write_video
+
+RECIPE = ClipRecipe(object="box", frames=18, size=160, frames_per_second=15.0)
+LEAST_F10_PCT = 65.0
+"""A tiny fit reaches about 85."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    truth: Path
+    outcome: FitOutcome
+    result: FitResult
+    card: Scorecard
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_job() -> object:
+    """The tiny preset, on one thread; skipped where the hand tracker's files are not installed."""
+    try:
+        find_hand_tracker()
+    except MissingDependency as missing:
+        pytest.skip(missing.cause)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(main_job, "build_preset", build_tiny_preset)
+        yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def fitted(small_job: object, tmp_path_factory: pytest.TempPathFactory) -> Fitted:
+    folder = tmp_path_factory.mktemp("end-to-end")
+    make_clip(RECIPE, folder / "truth")
+    outcome = run_tiny_fit(folder / "truth", folder / "run", lambda *told: None)
+    result = read_result(outcome.run / "result")
+    return Fitted(folder / "truth", outcome, result, evaluate(result, folder / "truth"))
+
+
+def test_the_run_folder_is_whole(fitted: Fitted) -> None:
+    run = fitted.outcome.run
+    for folder in ("result", "report"):
+        verify_committed(run / folder)
+    assert {"result.json", "object.ply", "poses.npz", "scene.glb", "overlay.mp4"} <= {path.name for path in (run / "result").iterdir()}
+    assert (run / "report" / "report.html").stat().st_size > 10_000
+    assert json.loads((run / "run.json").read_text()) and read_journal(run)
+    steps = [line["step"] for line in read_json_lines(run / "metrics.jsonl")]
+    assert steps == sorted(steps) and steps[-1] == sum(stage.steps for stage in build_tiny_preset("draft", 0).stages) - 1
+
+
+def test_the_summary_says_what_was_reached_and_with_what(fitted: Fitted) -> None:
+    summary = fitted.result.summary
+    assert fitted.outcome.status in ("ok", "degraded") and not fitted.outcome.was_done
+    assert (fitted.outcome.status == "degraded") == bool(fitted.outcome.reasons)
+    assert summary["clip"]["frames"] == RECIPE.frames and summary["preset"] == "draft"
+    assert all(0 <= value <= 1 for value in summary["confidence"].values())
+    assert summary["quality"]["mask_iou_object"] > 0.5 and summary["quality"]["mask_iou_hand"] > 0.5
+
+
+def test_every_frame_is_placed_and_object_and_hand_are_near_the_truth(fitted: Fitted) -> None:
+    card = fitted.card
+    print({name: round(card[name].value, 2) for name in ("f10_icp_pct", "pose_rot_deg", "pose_trans_mm", "mpjpe_ra_mm", "mask_iou_object")})
+    assert card["frames_placed_pct"].value == 100
+    assert card["f10_icp_pct"].value > LEAST_F10_PCT
+    assert card["pose_rot_deg"].value < 12 and card["pose_trans_mm"].value < 25
+    assert card["mpjpe_ra_mm"].value < 20
+    assert card["mask_iou_object"].value > 0.55
+
+
+def test_a_wrong_shape_and_wrong_poses_miss_the_same_thresholds(fitted: Fitted) -> None:
+    flat = Mesh(fitted.result.object_mesh.vertices * [1.6, 1.0, 0.15], fitted.result.object_mesh.faces)
+    still = np.tile(fitted.result.T_camera_object[:1], (RECIPE.frames, 1, 1))
+    card = evaluate(replace(fitted.result, object_mesh=flat, T_camera_object=still), fitted.truth)
+    print(card["f10_icp_pct"].value, card["pose_rot_deg"].value, card["mask_iou_object"].value)
+    assert card["f10_icp_pct"].value < LEAST_F10_PCT
+    assert card["pose_rot_deg"].value > 12 and card["mask_iou_object"].value < 0.55
+
+
+def test_the_same_command_again_says_that_it_is_done_and_changes_nothing(fitted: Fitted) -> None:
+    run = fitted.outcome.run
+    before = {path: path.stat().st_mtime_ns for folder in ("result", "report") for path in (run / folder).iterdir()}
+    again = run_tiny_fit(fitted.truth, run, lambda *told: pytest.fail(f"fitted again: {told}"))
+    assert again.was_done and (again.status, again.reasons) == (fitted.outcome.status, fitted.outcome.reasons)
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_a_run_killed_in_its_last_field_stage_resumes_to_the_same_result_to_the_last_bit(fitted: Fitted, tmp_path: Path) -> None:
+    run, root = tmp_path / "run", Path(__file__).resolve().parents[2]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    program = Path(__file__).with_name("tiny_fit.py")
+    killed = subprocess.run([sys.executable, str(program), str(fitted.truth), str(run)], env=environment, capture_output=True, timeout=120)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()[-2000:]
+    assert not (run / "result").exists()
+    stages: list[str] = []
+    outcome = run_tiny_fit(fitted.truth, run, lambda stage, done, steps: stages.append(stage))
+    assert outcome.status == fitted.outcome.status and not outcome.was_done
+    assert "coarse" not in stages and "final" in stages
+    for name in ("object.ply", "poses.npz"):
+        assert (run / "result" / name).read_bytes() == (fitted.outcome.run / "result" / name).read_bytes()
+
+
+def test_a_clip_without_a_hand_is_refused_with_reasons_and_a_report(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    pictures = (generator.integers(0, 256, (160, 160, 3), dtype=np.uint8) for _ in range(16))
+    write_video(tmp_path / "noise.mp4", pictures, (160, 160), 15.0)
+    outcome = fit_video(tmp_path / "noise.mp4", tmp_path / "run", FitVideoConfig(ObserveConfig()), lambda line: None, lambda *told: pytest.fail("fitted"))
+    summary = json.loads((tmp_path / "run" / "result" / "result.json").read_text())
+    assert outcome.status == summary["status"] == "refused"
+    assert summary["reasons"] and all(reason["code"].startswith("HF-") and reason["message"] for reason in summary["reasons"])
+    assert (tmp_path / "run" / "report" / "report.html").stat().st_size > 1000
+    assert not (tmp_path / "run" / "result" / "object.ply").exists()

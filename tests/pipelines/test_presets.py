@@ -1,0 +1,39 @@
+"""Presets: amounts of work that grow, stages that can be carried out."""
+
+from hoifield.fitting.stage import FieldStage, PlacementStage
+from hoifield.pipelines.presets import EVERYTHING, build_preset, last_width
+
+
+def test_finer_presets_do_more_of_everything():
+    draft, standard, fine = (build_preset(name, 0) for name in ("draft", "standard", "fine"))  # type: ignore[arg-type]
+    assert draft.most_frames < standard.most_frames < fine.most_frames
+    assert draft.mesh_resolution < standard.mesh_resolution < fine.mesh_resolution
+    steps = [sum(stage.steps for stage in preset.stages) for preset in (draft, standard, fine)]
+    assert steps == sorted(set(steps))
+
+
+def test_names_of_stages_differ_and_a_field_stage_comes_before_any_placement():
+    for name in ("draft", "standard", "fine"):
+        stages = build_preset(name, 0).stages  # type: ignore[arg-type]
+        assert len({stage.name for stage in stages}) == len(stages)
+        assert isinstance(stages[0], FieldStage) and any(isinstance(stage, PlacementStage) for stage in stages)
+
+
+def test_surfaces_narrow_and_every_step_has_pixels_of_each_of_its_frames():
+    for name in ("draft", "standard", "fine"):
+        for stage in build_preset(name, 0).stages:  # type: ignore[arg-type]
+            if isinstance(stage, FieldStage):
+                assert stage.width_end < stage.width_start
+                assert stage.rays >= stage.frames_per_step
+                assert set(stage.free) <= set(EVERYTHING)
+
+
+def test_the_last_width_is_that_of_the_last_field_stage():
+    stages = build_preset("draft", 0).stages
+    fields = [stage for stage in stages if isinstance(stage, FieldStage)]
+    assert last_width(stages) == fields[-1].width_end == min(stage.width_end for stage in fields)
+
+
+def test_the_seed_reaches_the_scene_and_changes_nothing_else():
+    first, second = build_preset("draft", 0), build_preset("draft", 7)
+    assert (first.scene.seed, second.scene.seed) == (0, 7) and first.stages == second.stages

@@ -1,0 +1,83 @@
+"""The summary of results whose quality is known."""
+
+import json
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+from tiny_scene import FRAMES, MISSING_FRAME, ball_on_hand, tiny_scene
+
+from hoifield.observations.observations import Observations, Readiness, Reason
+from hoifield.pipelines.summarise import summarise, summarise_refusal
+from hoifield.result.collect_result import collect_result
+from hoifield.result.fit_result import FitResult
+
+SECONDS = {"observe": 1.0, "fit": 2.0, "total": 3.0}
+
+
+@cache
+def exact_result() -> FitResult:
+    grasp = ball_on_hand()
+    result = collect_result(tiny_scene(), grasp.observations, grasp.clip, {"right": grasp.model}, 16, 0.001)
+    return replace(result, object_mesh=grasp.ball)
+
+
+def summarised(result: FitResult, observations: Observations | None = None) -> FitResult:
+    grasp = ball_on_hand()
+    return summarise(result, grasp.clip, observations or grasp.observations, {"right": grasp.model}, "draft", 5, SECONDS, 30.0)
+
+
+def moved(metres: float) -> FitResult:
+    T = exact_result().T_camera_object.copy()
+    T[:, 0, 3] += metres
+    return replace(exact_result(), T_camera_object=T)
+
+
+def test_the_true_answer_is_ok_and_says_what_it_was_made_from():
+    summary = summarised(exact_result()).summary
+    assert summary["status"] == "ok" and summary["reasons"] == []
+    assert summary["quality"]["mask_iou_object"] > 0.99 and summary["quality"]["psnr_db"] == 30.0
+    assert summary["clip"] == {"name": "ball", "frames": 8, "fps": pytest.approx(30.0), "width": 96, "height": 96, "sha256": "0" * 64}
+    assert (summary["preset"], summary["seed"], summary["seconds"]) == ("draft", 5, SECONDS)
+    json.dumps(summary, allow_nan=False)
+
+
+def test_an_object_beside_its_mask_is_degraded_and_names_the_frames():
+    summary = summarised(moved(0.03)).summary
+    assert summary["status"] == "degraded"
+    reason = next(reason for reason in summary["reasons"] if reason["code"] == "HF-QLT-001")
+    assert reason["frames"] == [frame for frame in range(FRAMES) if frame != MISSING_FRAME]
+
+
+def test_an_object_placed_in_few_frames_is_degraded():
+    T = exact_result().T_camera_object.copy()
+    T[:4] = np.nan
+    codes = [reason["code"] for reason in summarised(replace(exact_result(), T_camera_object=T)).summary["reasons"]]
+    assert "HF-QLT-003" in codes
+
+
+def test_a_degraded_readiness_stays_degraded_with_its_reasons():
+    reason = Reason("HF-REA-004", "seen from one side", (2, 3))
+    observations = replace(ball_on_hand().observations, readiness=Readiness("degraded", (reason,), {}))
+    summary = summarised(exact_result(), observations).summary
+    assert summary["status"] == "degraded"
+    assert summary["reasons"] == [{"code": "HF-REA-004", "message": "seen from one side", "frames": [2, 3]}]
+
+
+def test_confidences_lie_in_the_unit_interval_fall_with_the_error_and_are_zero_without_a_pose():
+    good, poor = summarised(exact_result()), summarised(moved(0.03))
+    for result in (good, poor):
+        assert all(0.0 <= value <= 1.0 for value in result.summary["confidence"].values())
+        assert result.object_confidence[MISSING_FRAME] == 0.0 and np.isfinite(result.object_confidence).all()
+    assert poor.summary["confidence"]["object_pose"] < 0.6 * good.summary["confidence"]["object_pose"]
+
+
+def test_a_refusal_measures_nothing_and_gives_its_reasons():
+    reason = Reason("HF-REA-001", "no hand", ())
+    observations = replace(ball_on_hand().observations, readiness=Readiness("refuse", (reason,), {}), object_track=None, hands=())
+    summary = summarise_refusal(ball_on_hand().clip, observations, "draft", 0, SECONDS)
+    assert summary["status"] == "refused" and summary["reasons"][0]["code"] == "HF-REA-001"
+    assert set(summary["quality"].values()) == {None} and set(summary["confidence"].values()) == {0.0}
+    assert set(summary) == set(summarised(exact_result()).summary)
+    json.dumps(summary, allow_nan=False)

@@ -1,0 +1,128 @@
+import http.client
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hoifield.errors import MissingInput, RefusedInput, UsageError
+from hoifield.report.compare import write_comparison
+from hoifield.report.html_report import write_report
+from hoifield.report.report_content import ReportContent
+from hoifield.report.view import ReportServer
+from hoifield.result.fit_result import FitResult
+from hoifield.result.result_folder import write_result
+from hoifield.runlog.metrics_log import MetricsLog
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory, result: FitResult) -> Path:
+    """A run folder with a result and a report."""
+    folder = tmp_path_factory.mktemp("served") / "run"
+    write_result(folder / "result", result)
+    write_report(folder, ReportContent(result.summary, result))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(served: Path) -> Iterator[ReportServer]:
+    server = ReportServer(served)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server
+    server.close()
+    thread.join(5)
+
+
+def ask(server: ReportServer, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)
+    try:
+        connection.request(method, path, headers=headers)
+        answer = connection.getresponse()
+        return answer.status, dict(answer.getheaders()), answer.read()
+    finally:
+        connection.close()
+
+
+def cookie_of(server: ReportServer) -> str:
+    status, headers, _ = ask(server, f"/open/{server.token}")
+    assert status == 303 and headers["Location"] == "/"
+    assert "HttpOnly" in headers["Set-Cookie"] and "SameSite=Strict" in headers["Set-Cookie"]
+    return headers["Set-Cookie"].split(";")[0]
+
+
+def test_it_listens_on_this_machine_only(server: ReportServer) -> None:
+    assert server._server.server_address[0] == "127.0.0.1" and server.url.startswith("http://127.0.0.1:")
+
+
+def test_the_token_opens_the_page(server: ReportServer, served: Path) -> None:
+    status, headers, content = ask(server, "/", Cookie=cookie_of(server))
+    assert status == 200 and content == (served / "report" / "report.html").read_bytes()
+    policy = headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy and "unsafe" not in policy
+    assert (headers["X-Content-Type-Options"], headers["Referrer-Policy"], headers["Cache-Control"]) == (
+        "nosniff",
+        "no-referrer",
+        "no-store",
+    )
+
+
+@pytest.mark.parametrize("path", ["/", "/file/0", "/open/", "/open/wrong", "/report.html"])
+def test_without_the_token_everything_is_refused(server: ReportServer, path: str) -> None:
+    assert ask(server, path)[0] == 403
+    assert ask(server, path, Cookie="hoifield_view=wrong")[0] == 403
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Host": "evil.example"}, {"Host": "127.0.0.1"}, {"Origin": "http://evil.example"}, {"Origin": "null"}]
+)
+def test_foreign_hosts_and_origins_are_refused(server: ReportServer, headers: dict[str, str]) -> None:
+    assert ask(server, "/", Cookie=cookie_of(server), **headers)[0] == 403
+    assert ask(server, f"/open/{server.token}", **headers)[0] == 403
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "HEAD"])
+def test_only_get_is_answered(server: ReportServer, method: str) -> None:
+    assert ask(server, "/", method, Cookie=cookie_of(server))[0] == 405
+
+
+@pytest.mark.parametrize(
+    "path", ["/../result/result.json", "/file/../../run.json", "/file/99", "/%2e%2e/", "//etc/passwd", "/file/0/", "/?x"]
+)
+def test_paths_are_names_not_places(server: ReportServer, path: str) -> None:
+    assert ask(server, path, Cookie=cookie_of(server))[0] == 404
+
+
+def test_files_of_the_result_are_there_by_number(server: ReportServer, served: Path) -> None:
+    cookie = cookie_of(server)
+    answers = [ask(server, f"/file/{number}", Cookie=cookie)[2] for number in range(3)]
+    assert answers == [(served / "result" / name).read_bytes() for name in ("object.ply", "poses.npz", "result.json")]
+
+
+def test_a_missing_report_and_a_strange_page_are_told_apart(run_folder: Path) -> None:
+    with pytest.raises(MissingInput):
+        ReportServer(run_folder)
+    (run_folder / "report").mkdir()
+    (run_folder / "report" / "report.html").write_text("<html><script>alert(1)</script></html>")
+    with pytest.raises(RefusedInput):
+        ReportServer(run_folder)
+
+
+def test_runs_stand_side_by_side_with_the_better_figure_in_bold(tmp_path: Path, result: FitResult) -> None:
+    for name, decibels, depth in (("first", 20.0, 1.0), ("second", 30.0, 3.0)):
+        quality = {**result.summary["quality"], "psnr_db": decibels, "penetration_mean_mm": depth}
+        write_result(tmp_path / name / "result", replace(result, summary={**result.summary, "quality": quality}))
+        MetricsLog(tmp_path / name / "metrics.jsonl").scalars(1, {"loss/colour": decibels})
+    (tmp_path / "<b>empty").mkdir()
+    write_comparison([tmp_path / "first", tmp_path / "second", tmp_path / "<b>empty"], tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    assert "<td>20.0</td><td><b>30.0</b></td><td>–</td>" in page
+    assert "<td><b>1.00</b></td><td>3.00</td><td>–</td>" in page
+    assert "HF-RES-002" in page and "&lt;b&gt;empty" in page and "<b>empty" not in page
+    assert page.count("data:image/jpeg") == 2 and page.count("<polyline") == 2
+
+
+def test_comparing_nothing_is_a_usage_error(tmp_path: Path) -> None:
+    with pytest.raises(UsageError):
+        write_comparison([], tmp_path / "page.html")
