@@ -10,7 +10,8 @@ import numpy as np
 
 from hoifield.renderer.march_settings import BAND_WIDTHS, COARSE_BINS, FINE_BINS, SHARE_NEAR, SHARE_UNIFORM
 
-FAST = {"contract", "reassoc", "nsz", "arcp"}
+# As in `fields.encode_numba`: the same bits from every copy of a kernel.
+FAST = {"nsz", "arcp"}
 
 
 @numba.njit(cache=True, fastmath=FAST, error_model="numpy")

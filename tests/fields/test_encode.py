@@ -1,5 +1,10 @@
 """The fast encoding equals the readable one: values, Jacobian, and both gradients through both."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -9,6 +14,20 @@ from hoifield.fields.hash_grid_layout import HashGridLayout
 
 SMALL = HashGridLayout(levels=3, features=2, table_size=2**9, base_resolution=4, finest_resolution=16)
 LAYOUTS = [HashGridLayout(), HashGridLayout(levels=5, features=3, table_size=2**10, base_resolution=5, finest_resolution=60), SMALL]
+
+DIGEST_PROGRAM = """
+import hashlib, torch
+from hoifield.fields.encode_numba import encode_numba
+from hoifield.fields.hash_grid_layout import HashGridLayout
+torch.set_num_threads(1)
+layout, generator = HashGridLayout(levels=4, table_size=2**12, finest_resolution=48), torch.Generator().manual_seed(0)
+points = torch.rand(1111, 3, generator=generator).requires_grad_()
+table = torch.randn(layout.entries, 2, generator=generator).requires_grad_()
+features, jacobian = encode_numba(points, table, layout, True)
+weights = torch.randn(jacobian.shape, generator=generator)
+((features * weights[0]).sum() + (jacobian * weights).sum()).backward()
+print(*(hashlib.sha256(found.detach().contiguous().numpy().tobytes()).hexdigest() for found in (features, jacobian, table.grad, points.grad)))
+"""
 
 
 def _points_off_faces(count: int, layout: HashGridLayout) -> torch.Tensor:
@@ -130,3 +149,11 @@ def test_numba_refuses_64_bit_and_auto_falls_back_to_the_reference():
     assert choose_engine("auto", points.float()) == "numba"
     with pytest.raises(ConfigurationError):
         encode(points, _random_table(SMALL), SMALL, "numba")
+
+
+def test_a_kernel_just_compiled_and_one_read_from_the_cache_give_the_same_bits(tmp_path: Path) -> None:
+    """A fit that is resumed by a process with a warm cache must go on as if it had never stopped."""
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    digests = [subprocess.check_output([sys.executable, "-c", DIGEST_PROGRAM], env=environment, timeout=300) for _ in range(2)]
+    assert any(tmp_path.rglob("*.nbc")), "nothing was cached, so nothing was compared"
+    assert digests[0] == digests[1]
