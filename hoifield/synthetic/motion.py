@@ -9,6 +9,9 @@ from scipy.spatial.transform import Rotation
 
 from hoifield.actors.skinned_model import Side
 
+SwayName = Literal["turn", "scan", "everyday", "still"]
+"""Motions that never let go, and that a formula gives."""
+SWAY_NAMES: tuple[SwayName, ...] = get_args(SwayName)
 MotionName = Literal["turn", "scan", "everyday", "still"]
 MOTION_NAMES: tuple[MotionName, ...] = get_args(MotionName)
 FOREARM_DIRECTION = (0.40, 0.90, 0.08)
@@ -32,7 +35,7 @@ class Sway:
     """Constant tilt about the flexion axis: the object stands out beyond the hand, whichever side is shown."""
 
 
-def motion_sway(name: MotionName) -> Sway:
+def motion_sway(name: SwayName) -> Sway:
     """The peak values of a named motion."""
     match name:
         case "turn":
@@ -48,7 +51,7 @@ def motion_sway(name: MotionName) -> Sway:
 
 
 def make_motion(
-    name: MotionName, side: Side, body: Float[np.ndarray, "point 3"], frames: int, focal_ratio: float, seed: int
+    name: SwayName, side: Side, body: Float[np.ndarray, "point 3"], frames: int, focal_ratio: float, seed: int
 ) -> Float[np.ndarray, "frame 4 4"]:
     """T_camera_hand of each frame; `body` (hand frame) stays inside a picture whose focal length is `focal_ratio` of its side.
 
@@ -87,6 +90,11 @@ def _showing_rotation() -> Float[np.ndarray, "3 3"]:
 
 def _distance_that_fits(points: Float[np.ndarray, "frame point 3"], focal_ratio: float) -> float:
     """Smallest distance at which every point projects into the picture with a margin, metres."""
+    return float(np.clip(missing_distance(points, focal_ratio), NEAREST, FARTHEST))
+
+
+def missing_distance(points: Float[np.ndarray, "*batch point 3"], focal_ratio: float) -> float:
+    """How much farther away points of the camera's frame must be for all to project into the picture with a margin, metres; may be < 0."""
     half = 0.5 - PICTURE_MARGIN
-    needed = np.abs(points[..., :2]).max(-1) * focal_ratio / half - points[..., 2]
-    return float(np.clip(needed.max(), NEAREST, FARTHEST))
+    needed: Float[np.ndarray, "*batch point"] = np.abs(points[..., :2]).max(-1) * focal_ratio / half - points[..., 2]
+    return float(needed.max())

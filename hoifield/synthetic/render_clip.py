@@ -1,5 +1,6 @@
-"""Pictures, labels and depth of a scene, frame by frame."""
+"""Pictures, labels and depth of a clip, frame by frame."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,19 +11,41 @@ from numba import njit, prange
 from hoifield.actors.skinned_model import Side
 from hoifield.geometry.mesh import Mesh
 from hoifield.geometry.rasterise import rasterise_mesh
-from hoifield.synthetic.appearance import HAND, KEY_DIRECTION, OBJECT, Look, encoded, linear, lit_share, shade, surface_colours
-from hoifield.synthetic.scene_mesh import SceneMesh
+from hoifield.synthetic.appearance import HAND, KEY_DIRECTION, OBJECT, Look, encoded, linear, shade, surface_colours
+from hoifield.synthetic.hand_object_motion import Moment
+from hoifield.synthetic.room import Room
+from hoifield.synthetic.scene_mesh import Arrangement, SceneParts
+from hoifield.synthetic.scene_sequence import SceneSequence
 
 SUPERSAMPLING = 2
 NOISE = 0.007
 VISIBLE_DEPTH = 0.002
 """A vertex counts as seen where the picture's depth agrees with its own to 2 mm."""
+FEWEST_SUBFRAMES, MOST_SUBFRAMES = 4, 16
+"""Instants within one exposure; between the two, one per pixel of motion."""
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """What the camera adds to a picture."""
+
+    shutter: float = 0.0
+    """Share of the time between frames during which the shutter is open, in [0, 1]; 0 freezes every frame."""
+    noise: float = 0.0
+    """Standard deviation of noise on top of the camera's own 0.007, as a share of white (sRGB)."""
+    drift: float = 0.0
+    """Stops by which the exposure rises from the first to the last frame (smoothly, as much below as above the right one)."""
+
+    def gain(self, share: float) -> float:
+        """Factor on the light at a share of the clip's time."""
+        return float(2.0 ** (-0.5 * self.drift * math.cos(math.pi * share)))
 
 
 @dataclass(frozen=True)
 class RenderedFrame:
-    """One frame with its exact truth, at the clip's size."""
+    """One frame with its exact truth at the middle of the exposure, at the clip's size."""
 
+    moment: Moment
     picture: UInt8[np.ndarray, "height width 3"]
     labels: UInt8[np.ndarray, "height width"]
     """0 background and forearm, 1 object, 2 right hand, 3 left hand."""
@@ -42,53 +65,84 @@ def _interpolate(attributes, faces, face_index, barycentric, values):  # type: i
 
 
 def render_frames(
-    scene: SceneMesh,
-    T_camera_hand: Float[np.ndarray, "frame 4 4"],
-    K: Float[np.ndarray, "3 3"],
-    background: Float[np.ndarray, "fine_height fine_width 3"],
-    look: Look,
-    side: Side,
+    sequence: SceneSequence, K: Float[np.ndarray, "3 3"], size: int, room: Room, look: Look, side: Side, exposure: Exposure
 ) -> Iterator[RenderedFrame]:
-    """Every frame in turn; `background` has twice the clip's size. Repeats bit for bit for the same `look.seed`."""
+    """Every frame in turn, square pictures of `size` pixels. Repeats bit for bit for the same `look.seed`."""
     generator = np.random.default_rng(look.seed + 2000)
-    height, width = background.shape[0] // SUPERSAMPLING, background.shape[1] // SUPERSAMPLING
-    fine_K = np.diag([SUPERSAMPLING, SUPERSAMPLING, 1.0]) @ K
-    room = linear(background)
-    for T in T_camera_hand:
-        vertices = scene.mesh.vertices @ T[:3, :3].T + T[:3, 3]
-        light = _draw_light(scene, T, vertices, fine_K, room, look)
-        coarse = light.reshape(height, SUPERSAMPLING, width, SUPERSAMPLING, 3).mean((1, 3))
-        noisy = encoded(coarse) + NOISE * generator.normal(size=coarse.shape)
-        labels, depth = _draw_truth(scene, vertices, K, width, height, side)
+    parts, frames = sequence.parts, sequence.motion.frames
+    for frame in range(frames):
+        moment = sequence.motion.at(frame)
+        T, arrangement = moment.T_camera_hand, sequence.arrangement(moment)
+        light = _exposed(sequence, frame, K, size, room, look, exposure)
+        bright = encoded(exposure.gain(frame / max(frames - 1, 1)) * light)
+        noisy = bright + math.hypot(NOISE, exposure.noise) * generator.normal(size=light.shape)
+        vertices = arrangement.mesh.vertices @ T[:3, :3].T + T[:3, 3]
+        labels, depth = _draw_truth(parts, vertices, K, size, side)
         yield RenderedFrame(
+            moment=moment,
             picture=np.clip(255 * noisy + 0.5, 0, 255).astype(np.uint8),
             labels=labels,
             depth=depth,
-            object_seen=_seen_vertices(scene, vertices, T, K, depth),
+            object_seen=_seen_vertices(parts, vertices, arrangement.normals @ T[:3, :3].T, K, depth),
         )
 
 
+def _exposed(
+    sequence: SceneSequence, frame: int, K: Float[np.ndarray, "3 3"], size: int, room: Room, look: Look, exposure: Exposure
+) -> Float[np.ndarray, "size size 3"]:
+    """Linear light of one frame: one instant on a fine grid, or the mean of instants while the shutter is open, each off the grid a little.
+
+    Light and shadow on the surfaces are those of the middle of the exposure.
+    """
+    moment = sequence.motion.at(frame)
+    towards_key = moment.T_camera_hand[:3, :3].T @ (KEY_DIRECTION / np.linalg.norm(KEY_DIRECTION))
+    shadows = np.stack([sequence.access(frame), sequence.lit(moment, towards_key)], axis=1)
+    if exposure.shutter == 0:
+        fine_K = np.diag([SUPERSAMPLING, SUPERSAMPLING, 1.0]) @ K
+        fine = SUPERSAMPLING * size
+        background = room.seen(moment.T_camera_room, fine_K, fine, fine)
+        light = _draw_light(sequence.parts, sequence.arrangement(moment), moment.T_camera_hand, shadows, fine_K, background, look)
+        return light.reshape(size, SUPERSAMPLING, size, SUPERSAMPLING, 3).mean((1, 3))
+    count = _subframes(sequence, frame, exposure.shutter, K)
+    total = np.zeros((size, size, 3))
+    for k in range(count):
+        instant = sequence.motion.at(frame + exposure.shutter * ((k + 0.5) / count - 0.5))
+        shifted_K = K.copy()
+        shifted_K[:2, 2] += (0.5 + np.array([0.7548776662, 0.5698402910]) * k) % 1 - 0.5
+        background = room.seen(instant.T_camera_room, shifted_K, size, size)
+        total += _draw_light(sequence.parts, sequence.arrangement(instant), instant.T_camera_hand, shadows, shifted_K, background, look)
+    return total / count
+
+
+def _subframes(sequence: SceneSequence, frame: int, shutter: float, K: Float[np.ndarray, "3 3"]) -> int:
+    """How many instants the exposure needs: one per pixel of the fastest vertex's way."""
+    pixels = []
+    for moment in (sequence.motion.at(frame - shutter / 2), sequence.motion.at(frame + shutter / 2)):
+        points = sequence.arrangement(moment).mesh.vertices[: sequence.parts.body_count : 29]
+        seen = (points @ moment.T_camera_hand[:3, :3].T + moment.T_camera_hand[:3, 3]) @ K.T
+        pixels.append(seen[:, :2] / np.maximum(seen[:, 2:], 1e-3))
+    way = float(np.linalg.norm(pixels[1] - pixels[0], axis=1).max())
+    return int(np.clip(math.ceil(way), FEWEST_SUBFRAMES, MOST_SUBFRAMES))
+
+
 def _draw_light(
-    scene: SceneMesh,
+    parts: SceneParts,
+    arrangement: Arrangement,
     T: Float[np.ndarray, "4 4"],
-    vertices: Float[np.ndarray, "vertex 3"],
-    fine_K: Float[np.ndarray, "3 3"],
-    room: Float[np.ndarray, "fine_height fine_width 3"],
+    shadows: Float[np.ndarray, "vertex 2"],
+    K: Float[np.ndarray, "3 3"],
+    room: Float[np.ndarray, "height width 3"],
     look: Look,
-) -> Float[np.ndarray, "fine_height fine_width 3"]:
-    """Linear light of one frame at the fine size."""
-    _, face_index, barycentric = rasterise_mesh(vertices, scene.mesh.faces, fine_K, room.shape[1], room.shape[0])
+) -> Float[np.ndarray, "height width 3"]:
+    """Linear light of one instant; `shadows` are ambient access and lit share per vertex, T is T_camera_hand."""
+    vertices = arrangement.mesh.vertices @ T[:3, :3].T + T[:3, 3]
+    _, face_index, barycentric = rasterise_mesh(vertices, parts.faces, K, room.shape[1], room.shape[0])
     covered = face_index >= 0
-    towards_key = T[:3, :3].T @ (KEY_DIRECTION / np.linalg.norm(KEY_DIRECTION))
-    lit = lit_share(scene.tracer, scene.mesh, scene.normals, towards_key)
-    attributes = np.concatenate(
-        [scene.rest, scene.marks, scene.access[:, None], lit[:, None], scene.normals @ T[:3, :3].T],
-        axis=1,
-    )
+    attributes = np.concatenate([parts.rest, parts.marks, shadows, arrangement.normals @ T[:3, :3].T], axis=1)
     hit = face_index[covered]
     values = np.empty((len(hit), attributes.shape[1]))
-    _interpolate(attributes, scene.mesh.faces, hit, barycentric[covered], values)
-    part = scene.face_part[hit]
+    _interpolate(attributes, parts.faces, hit, barycentric[covered], values)
+    part = parts.face_part[hit]
     normals = values[:, 7:] / np.maximum(np.linalg.norm(values[:, 7:], axis=1, keepdims=True), 1e-9)
     albedo = linear(surface_colours(part, values[:, :3], values[:, 3:5], look))
     light = room.copy()
@@ -97,32 +151,31 @@ def _draw_light(
 
 
 def _draw_truth(
-    scene: SceneMesh, vertices: Float[np.ndarray, "vertex 3"], K: Float[np.ndarray, "3 3"], width: int, height: int, side: Side
-) -> tuple[UInt8[np.ndarray, "height width"], Float[np.ndarray, "height width"]]:
+    parts: SceneParts, vertices: Float[np.ndarray, "vertex 3"], K: Float[np.ndarray, "3 3"], size: int, side: Side
+) -> tuple[UInt8[np.ndarray, "size size"], Float[np.ndarray, "size size"]]:
     """Labels and depth at the pixel centres."""
-    depth, face_index, _ = rasterise_mesh(vertices, scene.mesh.faces, K, width, height)
-    part = np.where(face_index >= 0, scene.face_part[face_index], -1)
-    labels = np.zeros((height, width), dtype=np.uint8)
+    depth, face_index, _ = rasterise_mesh(vertices, parts.faces, K, size, size)
+    part = np.where(face_index >= 0, parts.face_part[face_index], -1)
+    labels = np.zeros((size, size), dtype=np.uint8)
     labels[part == OBJECT] = 1
     labels[part == HAND] = 2 if side == "right" else 3
     return labels, depth
 
 
 def _seen_vertices(
-    scene: SceneMesh,
+    parts: SceneParts,
     vertices: Float[np.ndarray, "vertex 3"],
-    T: Float[np.ndarray, "4 4"],
+    normals: Float[np.ndarray, "vertex 3"],
     K: Float[np.ndarray, "3 3"],
     depth: Float[np.ndarray, "height width"],
 ) -> Bool[np.ndarray, "vertex"]:
-    """Which object vertices this frame shows: inside the picture, facing the camera, nothing in front."""
-    held = slice(scene.hand_count, scene.hand_count + scene.object_count)
+    """Which object vertices this frame shows: inside the picture, facing the camera, nothing in front; all in the camera frame."""
+    held = slice(parts.hand_count, parts.body_count)
     points = vertices[held]
     pixels = np.floor((points @ K.T)[:, :2] / points[:, 2:]).astype(int)
     inside = ((pixels >= 0) & (pixels < [depth.shape[1], depth.shape[0]])).all(1)
     column, row = np.clip(pixels, 0, [depth.shape[1] - 1, depth.shape[0] - 1]).T
-    normals: Float[np.ndarray, "vertex 3"] = scene.normals[held] @ T[:3, :3].T
-    facing: Int[np.ndarray, "vertex"] = np.einsum("vi,vi->v", normals, points) < 0
+    facing: Int[np.ndarray, "vertex"] = np.einsum("vi,vi->v", normals[held], points) < 0
     return inside & facing & (np.abs(depth[row, column] - points[:, 2]) < VISIBLE_DEPTH)
 
 

@@ -1,0 +1,46 @@
+"""Everything of a clip before its pictures: actor, object, grasp, motion and camera of a recipe."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from hoifield.actors.choose_actor import load_actor
+from hoifield.synthetic.appearance import Look
+from hoifield.synthetic.clip_recipe import ClipRecipe
+from hoifield.synthetic.grasp import Grasp, GraspSearch
+from hoifield.synthetic.hand_object_motion import HandObjectMotion
+from hoifield.synthetic.motion import make_motion
+from hoifield.synthetic.object_shapes import make_object
+from hoifield.synthetic.render_clip import object_colours
+from hoifield.synthetic.scene_mesh import SceneParts
+
+
+@dataclass(frozen=True)
+class ClipScene:
+    """What is filmed, how it moves, and the camera."""
+
+    parts: SceneParts
+    grasp: Grasp
+    """The first grasp; a hand that lets go takes another one later."""
+    motion: HandObjectMotion
+    look: Look
+    K: Float[np.ndarray, "3 3"]
+
+
+def build_clip_scene(recipe: ClipRecipe) -> ClipScene:
+    """The scene, the grasp and the motion of a recipe."""
+    generator = np.random.default_rng(recipe.seed)
+    actor = load_actor("anny", recipe.side)
+    shape = np.clip(0.6 * generator.normal(size=10), -1.2, 1.2).astype(np.float32).astype(np.float64)
+    focal_ratio = recipe.focal_ratio if recipe.focal_ratio is not None else float(generator.uniform(0.95, 1.2))
+    look = Look.of(recipe.seed)
+    parts = SceneParts.of(actor, shape, object_colours(make_object(recipe.object), look))
+    search = GraspSearch(actor, parts.object_mesh, torch.from_numpy(shape).float(), recipe.seed)
+    grasp = search.find()
+    body = parts.arranged(grasp.pose, grasp.T_hand_object).mesh.vertices[: parts.body_count]
+    motion = HandObjectMotion.held(make_motion(recipe.motion, recipe.side, body, recipe.frames, focal_ratio, recipe.seed), grasp)
+    focal = focal_ratio * recipe.size
+    K = np.array([[focal, 0.0, recipe.size / 2], [0.0, focal, recipe.size / 2], [0.0, 0.0, 1.0]])
+    return ClipScene(parts, grasp, motion, look, K)
