@@ -125,6 +125,11 @@ class GraspSearch:
             "choose another object or seed",
         )
 
+    def near(self, T_object_hand: Float[np.ndarray, "4 4"]) -> Grasp:
+        """What closing and refining end in from a placement of the flat hand; `grasp_holds` says whether it is a grasp."""
+        _, angles, T = self._close(torch.from_numpy(T_object_hand).float())
+        return self._finished(*self._refined(angles, T))
+
     def _placements(self) -> list[Float[Tensor, "4 4"]]:
         """T_object_hand for several turns about the long axis and heights of the grip; the palm just off the surface."""
         generator = np.random.default_rng(self.seed)
