@@ -64,7 +64,7 @@ def _principal_axes(points: Float[np.ndarray, "point 3"]) -> Float[np.ndarray, "
     return axes
 
 
-def _start_rotations(source: Float[np.ndarray, "point 3"], target: Float[np.ndarray, "point 3"]) -> list[Float[np.ndarray, "3 3"]]:
+def start_rotations(source: Float[np.ndarray, "point 3"], target: Float[np.ndarray, "point 3"]) -> list[Float[np.ndarray, "3 3"]]:
     """Identity, the 24 ways to lay principal axes on principal axes, and an even spread."""
     target_axes, source_axes = _principal_axes(target), _principal_axes(source)
     crossed = [target_axes @ turn @ source_axes.T for turn in Rotation.create_group("O").as_matrix()]
@@ -100,7 +100,7 @@ def align_surfaces(source: Mesh, target: Mesh, with_scale: bool, seed: int = 0) 
     source_mean, target_mean = source_points.mean(0), target_points.mean(0)
     scale = float(np.linalg.norm(target_points - target_mean) / np.linalg.norm(source_points - source_mean)) if with_scale else 1.0
     candidates: list[tuple[float, Similarity]] = []
-    for rotation in _start_rotations(source_points, target_points):
+    for rotation in start_rotations(source_points, target_points):
         T = np.eye(4)
         T[:3, :3], T[:3, 3] = rotation, target_mean - scale * rotation @ source_mean
         candidates.append((0.0, Similarity(scale, T)))

@@ -5,6 +5,7 @@ from jaxtyping import Bool, Float, Int
 from manifold3d import Manifold
 from manifold3d import Mesh as ManifoldMesh
 
+from hoifield.actors.skinned_model import FINGERS
 from hoifield.geometry.mesh import Mesh
 from hoifield.geometry.mesh_distance import MeshDistance
 
@@ -12,6 +13,11 @@ CONTACT_DISTANCE = 0.005
 """Skin nearer than this to the object surface (either side) counts as touching, metres."""
 BONE_STARTS = (0, 1, 2, 3, 0, 5, 6, 7, 0, 9, 10, 11, 0, 13, 14, 15, 0, 17, 18, 19)
 BONE_ENDS = tuple(range(1, 21))
+FINGER_BONES = {
+    **{finger: (4 * number + 1, 4 * number + 2, 4 * number + 3) for number, finger in enumerate(FINGERS)},
+    "palm": (0, 4, 8, 12, 16),
+}
+"""The three segments of each finger, and the rays of the palm, as indices of bones."""
 
 
 def _solid(vertices: Float[np.ndarray, "vertex 3"], faces: Int[np.ndarray, "face 3"]) -> Manifold | None:

@@ -43,20 +43,35 @@ def placement_error(
 
     Each side is (mesh, T_camera_object, root joint in the camera). Nothing is aligned. Frames with NaN give NaN.
     """
-    clouds = [sample_surface(mesh, PLACEMENT_SAMPLES, generator) for mesh, _, _ in (prediction, truth)]
-    trees = [cKDTree(cloud) for cloud in clouds]
     relative = []
-    for _, poses, roots in (prediction, truth):
+    for mesh, poses, roots in (prediction, truth):
         shifted = poses.copy()
         shifted[:, :3, 3] -= roots
-        relative.append(shifted)
-    errors = np.full(len(truth[1]), np.nan)
-    for frame in range(len(errors)):
-        T_prediction, T_truth = relative[0][frame], relative[1][frame]
+        relative.append((mesh, shifted))
+    return placement_in_hand_frame(relative[0], relative[1], 0.020, PLACEMENT_SAMPLES, generator)[0]
+
+
+def placement_in_hand_frame(
+    prediction: tuple[Mesh, Float[np.ndarray, "frame 4 4"]],
+    truth: tuple[Mesh, Float[np.ndarray, "frame 4 4"]],
+    threshold: float,
+    count: int,
+    generator: np.random.Generator,
+) -> tuple[Float[np.ndarray, "frame"], Float[np.ndarray, "frame"]]:
+    """Two-way mean squared distance (cm^2) and F-score (percent, at `threshold` metres) of the object as it lies in a frame of the hand.
+
+    Each side is (mesh, T_hand_object); `count` samples each. With the hand's own axes this is DiffHOI's arrangement score. Frames with
+    NaN give NaN.
+    """
+    clouds = [sample_surface(mesh, count, generator) for mesh, _ in (prediction, truth)]
+    trees = [cKDTree(cloud) for cloud in clouds]
+    errors, scores = np.full((2, len(truth[1])), np.nan)
+    for frame, (T_prediction, T_truth) in enumerate(zip(prediction[1], truth[1], strict=True)):
         if not (np.isfinite(T_prediction).all() and np.isfinite(T_truth).all()):
             continue
         T = np.linalg.inv(T_truth) @ T_prediction
         forward = trees[1].query(clouds[0] @ T[:3, :3].T + T[:3, 3])[0]
         backward = trees[0].query((clouds[1] - T[:3, 3]) @ T[:3, :3])[0]
-        errors[frame] = SurfaceDistances(forward, backward).chamfer_squared_cm2
-    return errors
+        distances = SurfaceDistances(forward, backward)
+        errors[frame], scores[frame] = distances.chamfer_squared_cm2, distances.f_score_pct(threshold)
+    return errors, scores

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
-Unit = Literal["cm2", "cm", "cm3", "mm", "deg", "percent", "ratio"]
+Unit = Literal["cm2", "cm", "cm3", "mm", "deg", "percent", "ratio", "m/s3"]
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,14 @@ class Score:
 
 @dataclass(frozen=True)
 class Scorecard:
-    """All scores of one prediction against one truth."""
+    """All scores of one prediction against one truth. ValueError for contact without penetration, or the other way round."""
 
     scores: tuple[Score, ...]
+
+    def __post_init__(self) -> None:
+        contact = any(score.name.startswith("contact_f1") for score in self.scores)
+        if contact != ("penetration_cm3" in self):
+            raise ValueError("contact and penetration are only shown together: an object that left the hand penetrates nothing")
 
     def __getitem__(self, name: str) -> Score:
         """The score of that name; KeyError where it was not measured."""

@@ -6,7 +6,7 @@ import trimesh
 from scipy.spatial.transform import Rotation
 
 from hoifield.evaluation.actor_metrics import root_position_error, root_relative_joint_error
-from hoifield.evaluation.contact_metrics import contact_agreement, penetration_volumes, touching_bones
+from hoifield.evaluation.contact_metrics import BONE_ENDS, FINGER_BONES, contact_agreement, penetration_volumes, touching_bones
 from hoifield.evaluation.image_metrics import mask_overlap
 from hoifield.evaluation.pose_metrics import placement_error, pose_errors
 from hoifield.evaluation.scorecard import Score, Scorecard
@@ -84,6 +84,11 @@ def test_only_bones_whose_skin_is_near_touch() -> None:
     skin = joints + [0, 0.005, 0]
     touching = touching_bones(box(0.02, tuple(joints[0, 4] + [0, 0.017, 0])), np.eye(4)[None], skin, joints)
     assert touching[0, 3] and not touching[0, 10:].any()
+
+
+def test_every_bone_belongs_to_one_finger_or_to_the_palm() -> None:
+    assert sorted(bone for bones in FINGER_BONES.values() for bone in bones) == list(range(20))
+    assert [BONE_ENDS[bone] for bone in FINGER_BONES["index"]] == [6, 7, 8]
 
 
 def test_contact_agreement_counts_both_misses_and_inventions() -> None:
