@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, Int, UInt8
+from jaxtyping import Float32, Int, UInt8, UInt32
 from numba import njit, prange
 from sklearn.ensemble import ExtraTreesClassifier
 
@@ -12,6 +12,8 @@ from hoifield.observations.hand_region import HandRegion
 
 CLASS_COUNT = 3
 """0 background, 1 object, 2 hand (of either side)."""
+_BLOCK = 256
+"""Pixels that walk a tree together."""
 
 
 def pixel_features(
@@ -41,18 +43,21 @@ def pixel_features(
 
 @dataclass(frozen=True)
 class PixelClassifier:
-    """A fitted forest, flattened: split feature (-1 at a leaf), threshold, children and class shares of every node."""
+    """A fitted forest, flattened: every tree's nodes from the root down, the two children of a node side by side."""
 
-    roots: Int[np.ndarray, "tree"]
-    feature: Int[np.ndarray, "node"]
+    roots: UInt32[np.ndarray, "tree"]
+    depths: Int[np.ndarray, "tree"]
+    feature: UInt32[np.ndarray, "node"]
     threshold: Float32[np.ndarray, "node"]
-    children: Int[np.ndarray, "node 2"]
+    """Values above it belong to the right child; infinite at a leaf."""
+    left: UInt32[np.ndarray, "node"]
+    """The left child, before the right one; a leaf is its own child."""
     share: Float32[np.ndarray, "node class"]
 
     def predict(self, features: Float32[np.ndarray, "pixel feature"]) -> Float32[np.ndarray, "pixel class=3"]:
         """Mean class share over the trees: probabilities that sum to one."""
         pixels = np.ascontiguousarray(features, np.float32)
-        return _evaluate(pixels, self.roots, self.feature, self.threshold, self.children, self.share)
+        return _evaluate(pixels, self.roots, self.depths, self.feature, self.threshold, self.left, self.share)
 
 
 def fit_pixel_classifier(
@@ -64,40 +69,72 @@ def fit_pixel_classifier(
     )
     forest.fit(features, classes)
     columns = forest.classes_.astype(int)
-    roots, feature, threshold, children, share = [], [], [], [], []
+    roots, depths, feature, threshold, left, share = [], [], [], [], [], []
     start = 0
     for estimator in forest.estimators_:
         tree = estimator.tree_
+        order = _breadth_first(tree.children_left, tree.children_right)
+        place = np.empty_like(order)
+        place[order] = np.arange(len(order))
+        is_leaf = tree.children_left[order] < 0
         roots.append(start)
-        feature.append(np.where(tree.children_left < 0, -1, tree.feature))
-        threshold.append(tree.threshold)
-        children.append(np.stack([tree.children_left, tree.children_right], axis=-1) + start)
-        values = np.zeros((tree.node_count, CLASS_COUNT))
-        values[:, columns] = tree.value[:, 0] / tree.value[:, 0].sum(-1, keepdims=True)
+        depths.append(tree.max_depth)
+        feature.append(np.where(is_leaf, 0, tree.feature[order]))
+        threshold.append(np.where(is_leaf, np.inf, tree.threshold[order]))
+        left.append(start + np.where(is_leaf, np.arange(len(order)), place[tree.children_left[order]]))
+        values = np.zeros((len(order), CLASS_COUNT))
+        values[:, columns] = tree.value[order, 0] / tree.value[order, 0].sum(-1, keepdims=True)
         share.append(values)
-        start += tree.node_count
+        start += len(order)
     return PixelClassifier(
-        roots=np.array(roots, np.int32),
-        feature=np.concatenate(feature).astype(np.int32),
+        roots=np.array(roots, np.uint32),
+        depths=np.array(depths, np.int64),
+        feature=np.concatenate(feature).astype(np.uint32),
         threshold=np.concatenate(threshold).astype(np.float32),
-        children=np.concatenate(children).astype(np.int32),
+        left=np.concatenate(left).astype(np.uint32),
         share=np.concatenate(share).astype(np.float32),
     )
 
 
+def _breadth_first(left: Int[np.ndarray, "node"], right: Int[np.ndarray, "node"]) -> Int[np.ndarray, "node"]:
+    """Numbers of a tree's nodes from the root down, children of one node side by side."""
+    levels = [np.zeros(1, np.int64)]
+    while len(levels[-1]):
+        inner = levels[-1][left[levels[-1]] >= 0]
+        levels.append(np.stack([left[inner], right[inner]], axis=-1).reshape(-1))
+    return np.concatenate(levels)
+
+
 @njit(cache=True, parallel=True)
 def _evaluate(
-    pixels: np.ndarray, roots: np.ndarray, feature: np.ndarray, threshold: np.ndarray, children: np.ndarray, share: np.ndarray
+    pixels: np.ndarray,
+    roots: np.ndarray,
+    depths: np.ndarray,
+    feature: np.ndarray,
+    threshold: np.ndarray,
+    left: np.ndarray,
+    share: np.ndarray,
 ) -> np.ndarray:
-    count, classes, block = pixels.shape[0], share.shape[1], 512
+    # All pixels of a block take one step down together: no branch to mispredict, and unsigned places need no check for negative ones.
+    count, classes = pixels.shape[0], share.shape[1]
     probability = np.zeros((count, classes), np.float32)
-    for chunk in prange((count + block - 1) // block):
-        stop = min(count, (chunk + 1) * block)
+    for chunk in prange((count + _BLOCK - 1) // _BLOCK):
+        first = chunk * _BLOCK
+        size = min(count - first, _BLOCK)
+        values = np.zeros((pixels.shape[1], _BLOCK), np.float32)
+        for pixel in range(size):
+            for layer in range(pixels.shape[1]):
+                values[layer, pixel] = pixels[first + pixel, layer]
+        flat = values.reshape(-1)
+        nodes = np.empty(_BLOCK, np.uint32)
         for tree in range(len(roots)):
-            for pixel in range(chunk * block, stop):
-                node = roots[tree]
-                while feature[node] >= 0:
-                    node = children[node, 0] if pixels[pixel, feature[node]] <= threshold[node] else children[node, 1]
+            nodes[:] = roots[tree]
+            for _ in range(depths[tree]):
+                for pixel in range(_BLOCK):
+                    node = nodes[pixel]
+                    value = flat[feature[node] * np.uint32(_BLOCK) + np.uint32(pixel)]
+                    nodes[pixel] = left[node] + np.uint32(value > threshold[node])
+            for pixel in range(size):
                 for label in range(classes):
-                    probability[pixel, label] += share[node, label]
+                    probability[first + pixel, label] += share[nodes[pixel], label]
     return probability / np.float32(len(roots))
