@@ -21,7 +21,10 @@ class Finding:
     remedy: str
 
 
-OPTIONAL_PACKAGES = (("wandb", "runs on wandb dashboards", "pip install 'hoifield[wandb]'"),)
+OPTIONAL_PACKAGES = (
+    ("wandb", "runs on wandb dashboards", "pip install 'hoifield[wandb]'"),
+    ("sam2", "masks carried over the clip by SAM 2, with weights of yours", "pip install 'hoifield[sam2]'"),
+)
 NEEDED_PACKAGES = (
     "torch", "numpy", "scipy", "numba", "scikit-image", "scikit-learn", "opencv-python-headless", "av", "pycolmap", "trimesh", "manifold3d",
     "ai-edge-litert", "safetensors", "tyro", "rich", "jaxtyping",

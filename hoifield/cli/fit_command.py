@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import tyro
 
 from hoifield.cli.console import ProgressConsole
-from hoifield.cli.options import parse_object_point, require_folder, require_seed
+from hoifield.cli.options import parse_object_point, require_folder, require_sam2_weights, require_seed
 from hoifield.errors import ConfigurationError, ExitCode
 
 
@@ -33,6 +33,8 @@ class FitCommand:
     """A pixel on the object, in pixels of the clip."""
     masks: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
     """Label images %06d.png (0 background, 1 object, 2 right hand, 3 left hand, 254 not the object, 255 not labelled) for some frames or all."""
+    sam2_weights: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """Your SAM 2 checkpoint: it carries the labels of --masks, or --object-point, over the clip. Needs the package sam2."""
     max_frames: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     """Frames of the clip that the fit looks at, at most."""
     seed: int = 0
@@ -54,9 +56,10 @@ class FitCommand:
         from hoifield.pipelines.observe import ObserveConfig
 
         use_threads()
-        out = self.out or Path("runs") / name_clip(self.video)
         point = parse_object_point(self.object_point)
-        observe = ObserveConfig(self.hand, self.actor, self.intrinsics, self.masks, point, self.seed)
+        require_sam2_weights(self.sam2_weights, self.masks, point)
+        out = self.out or Path("runs") / name_clip(self.video)
+        observe = ObserveConfig(self.hand, self.actor, self.intrinsics, self.masks, point, self.seed, self.sam2_weights)
         config = FitVideoConfig(observe, self.preset, self.device, self.max_frames, self.seed)
         with ProgressConsole() as console:
             outcome = fit_video(self.video, out, config, console.announce, console.announce_step)

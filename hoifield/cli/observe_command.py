@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import tyro
 
 from hoifield.cli.console import ProgressConsole
-from hoifield.cli.options import parse_object_point, require_folder, require_seed
+from hoifield.cli.options import parse_object_point, require_folder, require_sam2_weights, require_seed
 from hoifield.errors import ExitCode
 
 
@@ -30,6 +30,8 @@ class ObserveCommand:
     """A pixel on the object."""
     masks: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
     """Label images for some frames or all."""
+    sam2_weights: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """Your SAM 2 checkpoint: it carries the labels of --masks, or --object-point, over the clip. Needs the package sam2."""
     seed: int = 0
     """Seed of every random choice."""
     json: bool = False
@@ -47,8 +49,10 @@ class ObserveCommand:
         from hoifield.storage import commit_directory
 
         use_threads()
+        point = parse_object_point(self.object_point)
+        require_sam2_weights(self.sam2_weights, self.masks, point)
         out = self.out or Path("observations") / name_clip(self.video)
-        config = ObserveConfig(self.hand, self.actor, self.intrinsics, self.masks, parse_object_point(self.object_point), self.seed)
+        config = ObserveConfig(self.hand, self.actor, self.intrinsics, self.masks, point, self.seed, self.sam2_weights)
         clip = open_clip(self.video)
         with ProgressConsole() as console:
             announce = (lambda line: None) if self.json else console.announce

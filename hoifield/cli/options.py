@@ -30,3 +30,11 @@ def require_seed(seed: int) -> None:
     """Raises ConfigurationError (HF-CFG-004) for a seed below 0, which no random generator takes."""
     if seed < 0:
         raise ConfigurationError("HF-CFG-004", f"--seed {seed} is below 0", "give 0 or more")
+
+
+def require_sam2_weights(weights: Path | None, masks: Path | None, object_point: tuple[float, float, int] | None) -> None:
+    """Raises what `sam2_masks.require_sam2` raises, before any work, where weights are named."""
+    if weights is not None:
+        from hoifield.observations.sam2_masks import require_sam2
+
+        require_sam2(weights, masks is not None or object_point is not None)

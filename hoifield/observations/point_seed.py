@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
+from hoifield.clip.clip import Clip
 from hoifield.errors import RefusedInput
 from hoifield.observations.frame_masks import NOT_OBJECT, OBJECT, UNLABELLED
 from hoifield.observations.hand_region import region_distance
@@ -17,14 +18,9 @@ def mask_of_point(material: ClipMaterial, point: tuple[float, float, int]) -> di
     -009 when no region grows from it.
     """
     frames = material.frames
-    x, y, frame = point[0] * frames.scale, point[1] * frames.scale, int(point[2])
-    if not (0 <= x < frames.width and 0 <= y < frames.height and 0 <= frame < frames.frame_count):
-        raise RefusedInput(
-            "HF-MSK-008",
-            f"object point ({point[0]:g}, {point[1]:g}) in frame {frame} lies outside the clip "
-            f"({frames.clip.width}x{frames.clip.height}, {frames.frame_count} frames)",
-            "give a point in pixels of the clip and a frame number counted from 0",
-        )
+    require_point_in_clip(frames.clip, point)
+    x, y = min(point[0] * frames.scale, frames.width - 0.5), min(point[1] * frames.scale, frames.height - 0.5)
+    frame = int(point[2])
     (_, picture) = next(iter(frames.read([frame])))
     regions = material.regions_of(frame)
     features = material.features(frame, picture, (0, 0, frames.width, frames.height))
@@ -59,3 +55,14 @@ def mask_of_point(material: ClipMaterial, point: tuple[float, float, int]) -> di
     mask[~outer] = NOT_OBJECT
     mask[inner] = OBJECT
     return {frame: mask}
+
+
+def require_point_in_clip(clip: Clip, point: tuple[float, float, int]) -> None:
+    """Raises RefusedInput HF-MSK-008 for `point` = (x, y, frame) outside the clip."""
+    x, y, frame = point
+    if not (0 <= x < clip.width and 0 <= y < clip.height and 0 <= frame < clip.frame_count):
+        raise RefusedInput(
+            "HF-MSK-008",
+            f"object point ({x:g}, {y:g}) in frame {frame} lies outside the clip ({clip.width}x{clip.height}, {clip.frame_count} frames)",
+            "give a point in pixels of the clip and a frame number counted from 0",
+        )

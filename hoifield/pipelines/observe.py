@@ -20,6 +20,7 @@ from hoifield.observations.guess_camera import guess_camera
 from hoifield.observations.hand_track import HandTrack
 from hoifield.observations.object_track import ObjectTrack
 from hoifield.observations.observations import Observations
+from hoifield.observations.sam2_masks import propagate_with_sam2
 from hoifield.observations.settle_depth import settle_depth
 from hoifield.observations.steady_grasp import hold_steady
 from hoifield.observations.track_hands import track_hands
@@ -43,6 +44,8 @@ class ObserveConfig:
     masks: Path | None = None
     object_point: tuple[float, float, int] | None = None
     seed: int = 0
+    sam2_weights: Path | None = None
+    """A released checkpoint of SAM 2, which then carries the labels or the point over the clip."""
 
     def identity(self) -> dict[str, object]:
         """The configuration as plain values; files by their content, so that an edited mask is another run."""
@@ -56,6 +59,7 @@ class ObserveConfig:
             "masks": None if self.masks is None else digest_folder(self.masks),
             "object_point": None if self.object_point is None else list(self.object_point),
             "seed": self.seed,
+            "sam2_weights": None if self.sam2_weights is None else sha256_of(self.sam2_weights),
         }
 
 
@@ -67,7 +71,10 @@ def observe_clip(clip: Clip, config: ObserveConfig, most_frames: int, announce: 
     hands = tracked.hands
     for hand in hands:
         announce(f"{hand.side} hand: {int(hand.observed.sum())} of {clip.frame_count} frames, {np.nanmean(hand.keypoint_error):.1%} of its box off")
-    masks = find_masks(clip, camera, hands, config.masks, config.object_point, config.seed)
+    if config.sam2_weights is None:
+        masks = find_masks(clip, camera, hands, config.masks, config.object_point, config.seed)
+    else:
+        masks = propagate_with_sam2(clip, hands, config.masks, config.object_point, config.sam2_weights)
     masks = correct_hand_masks(masks, hands, tuple(load_actor(config.actor, hand.side) for hand in hands), camera)
     announce(f"masks: object confidence {np.median(masks.object_confidence):.2f} (median)")
     track = track_object(clip, camera, hands, masks, config.seed) if hands else None

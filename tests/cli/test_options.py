@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hoifield.cli.options import parse_object_point, require_folder, require_seed
+from hoifield.cli.options import parse_object_point, require_folder, require_sam2_weights, require_seed
 from hoifield.errors import ConfigurationError, MissingInput, UsageError
 
 
@@ -35,3 +35,12 @@ def test_seeds_are_not_negative():
     require_seed(0)
     with pytest.raises(ConfigurationError):
         require_seed(-1)
+
+
+def test_sam2_weights_are_looked_at_only_when_they_are_named(tmp_path: Path):
+    require_sam2_weights(None, None, None)
+    with pytest.raises(UsageError):
+        require_sam2_weights(tmp_path / "absent.pt", None, None)
+    for masks, point in ((tmp_path, None), (None, (1.0, 2.0, 0))):
+        with pytest.raises(MissingInput):
+            require_sam2_weights(tmp_path / "absent.pt", masks, point)

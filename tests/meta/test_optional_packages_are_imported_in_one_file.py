@@ -8,6 +8,7 @@ from source_files import PACKAGE, imported_modules, read_sources, write_tree
 
 ONE_FILE = {
     "wandb": "runlog/wandb_log.py",
+    "sam2": "observations/sam2_masks.py",
     "pycolmap": "observations/motion_poses.py",
     "ai_edge_litert": "observations/landmark_networks.py",
     "sklearn": "observations/pixel_classifier.py",

@@ -1,8 +1,14 @@
-"""What identifies a run: the content of what the user gave, not its name."""
+"""What identifies a run (the content of what the user gave, not its name), and which way the masks are made."""
 
+import zipfile
 from pathlib import Path
+from types import ModuleType
 
-from hoifield.pipelines.observe import ObserveConfig, digest_folder
+import cv2
+import numpy as np
+
+from hoifield.clip.open_clip import open_clip
+from hoifield.pipelines.observe import ObserveConfig, digest_folder, observe_clip
 
 
 def masks(folder: Path, content: bytes) -> Path:
@@ -36,3 +42,27 @@ def test_every_choice_changes_the_identity():
 def test_a_folder_that_is_not_there_is_like_an_empty_one(tmp_path: Path):
     (tmp_path / "empty").mkdir()
     assert digest_folder(tmp_path / "absent") == digest_folder(tmp_path / "empty")
+
+
+def sam2_weights(folder: Path) -> Path:
+    with zipfile.ZipFile(folder / "sam2.1_hiera_small.pt", "w") as archive:
+        archive.writestr("sam2.1_hiera_s", "")
+    return folder / "sam2.1_hiera_small.pt"
+
+
+def test_weights_of_sam2_are_part_of_the_identity_by_content(tmp_path: Path):
+    weights = sam2_weights(tmp_path)
+    first = ObserveConfig(sam2_weights=weights).identity()
+    assert first == ObserveConfig(sam2_weights=weights.rename(tmp_path / "renamed.pt")).identity() != ObserveConfig().identity()
+
+
+def test_named_weights_of_sam2_make_the_masks(tmp_path: Path, sam2_stand_in: ModuleType):
+    generator = np.random.default_rng(0)
+    (tmp_path / "clip").mkdir()
+    for frame in range(12):
+        cv2.imwrite(str(tmp_path / "clip" / f"{frame:03d}.png"), generator.integers(0, 256, (120, 160, 3), dtype=np.uint8))
+    config = ObserveConfig(object_point=(80.0, 60.0, 4), sam2_weights=sam2_weights(tmp_path))
+    found = observe_clip(open_clip(tmp_path / "clip"), config, 12, lambda line: None)
+    assert len(sam2_stand_in.built) == 1
+    assert set(found.masks.source) == {"carried"} and (found.masks.labels[:, 60, 80] == 1).all() and (found.masks.labels == 1).mean() < 0.05
+    assert found.readiness.verdict == "refuse", "no hand"
