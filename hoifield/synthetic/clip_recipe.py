@@ -1,11 +1,23 @@
 """What a generated clip is made of: enough to make the same clip again."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 from hoifield.actors.skinned_model import Side
 from hoifield.errors import UsageError
+from hoifield.synthetic.camera_path import CAMERA_NAMES, CameraName
 from hoifield.synthetic.motion import MOTION_NAMES, MotionName
+
+TruthName = Literal["basic", "full"]
+TRUTH_NAMES: tuple[TruthName, ...] = get_args(TruthName)
+KNOB_RANGES = {
+    "motion_blur": (0.0, 1.0),
+    "sensor_noise": (0.0, 0.5),
+    "exposure_drift": (-4.0, 4.0),
+    "compression": (0.0, 51.0),
+    "stated_focal": (0.1, 10.0),
+}
+"""Smallest and largest value of each number that disturbs a clip."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +35,21 @@ class ClipRecipe:
     frames_per_second: float = 30.0
     focal_ratio: float | None = None
     """Focal length as a share of the side; None draws one in [0.95, 1.2] from the seed."""
+    motion_from: str | None = None
+    """Folder with the recorded motion of a real hand (`recording`); takes the place of `motion`."""
+    camera: CameraName = "fixed"
+    motion_blur: float = 0.0
+    """Share of the time between frames during which the shutter is open."""
+    sensor_noise: float = 0.0
+    """Standard deviation of noise on top of the camera's own, as a share of white."""
+    exposure_drift: float = 0.0
+    """Stops by which the exposure rises over the clip."""
+    compression: int = 17
+    """Constant rate factor of the video: 17 shows nothing, 35 shows blocks."""
+    stated_focal: float | None = None
+    """Focal length that a fit is told (intrinsics.txt) as a factor on the true one; None tells nothing."""
+    truth: TruthName = "basic"
+    """`full` adds whole outlines, normals, contacts and penetration."""
 
     def __post_init__(self) -> None:
         if self.frames < 2 or self.size < 32 or self.size % 2:
@@ -33,7 +60,20 @@ class ClipRecipe:
             )
         if self.motion not in MOTION_NAMES:
             raise UsageError("HF-SYN-004", f"{self.motion!r} is not a motion", f"use one of {', '.join(MOTION_NAMES)}")
+        for name, choices in (("camera", CAMERA_NAMES), ("truth", TRUTH_NAMES)):
+            if getattr(self, name) not in choices:
+                raise UsageError("HF-SYN-009", f"{getattr(self, name)!r} is no choice of {name}", f"use one of {', '.join(choices)}")
+        for name, (least, most) in KNOB_RANGES.items():
+            value = getattr(self, name)
+            if value is not None and not least <= value <= most:
+                raise UsageError("HF-SYN-009", f"{name} {value:g} cannot be", f"give a number from {least:g} to {most:g}")
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values for truth.json; a mesh file is named without its folder."""
-        return {**asdict(self), "object": self.object.replace("\\", "/").rsplit("/", 1)[-1]}
+        """Plain values for truth.json; files and folders are named without where they lie."""
+        given = {name: _last_part(getattr(self, name)) for name in ("object", "motion_from")}
+        return {**asdict(self), **given}
+
+
+def _last_part(path: str | None) -> str | None:
+    """A path without its folders."""
+    return None if path is None else path.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]

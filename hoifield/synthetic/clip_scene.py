@@ -8,10 +8,10 @@ from jaxtyping import Float
 
 from hoifield.actors.choose_actor import load_actor
 from hoifield.synthetic.appearance import Look
+from hoifield.synthetic.clip_motion import make_clip_motion
 from hoifield.synthetic.clip_recipe import ClipRecipe
 from hoifield.synthetic.grasp import Grasp, GraspSearch
 from hoifield.synthetic.hand_object_motion import HandObjectMotion
-from hoifield.synthetic.motion import make_motion
 from hoifield.synthetic.object_shapes import make_object
 from hoifield.synthetic.render_clip import object_colours
 from hoifield.synthetic.scene_mesh import SceneParts
@@ -39,8 +39,7 @@ def build_clip_scene(recipe: ClipRecipe) -> ClipScene:
     parts = SceneParts.of(actor, shape, object_colours(make_object(recipe.object), look))
     search = GraspSearch(actor, parts.object_mesh, torch.from_numpy(shape).float(), recipe.seed)
     grasp = search.find()
-    body = parts.arranged(grasp.pose, grasp.T_hand_object).mesh.vertices[: parts.body_count]
-    motion = HandObjectMotion.held(make_motion(recipe.motion, recipe.side, body, recipe.frames, focal_ratio, recipe.seed), grasp)
+    motion = make_clip_motion(recipe, parts, search, grasp, focal_ratio)
     focal = focal_ratio * recipe.size
     K = np.array([[focal, 0.0, recipe.size / 2], [0.0, focal, recipe.size / 2], [0.0, 0.0, 1.0]])
     return ClipScene(parts, grasp, motion, look, K)

@@ -33,11 +33,13 @@ def make_clip(recipe: ClipRecipe, folder: Path) -> FitResult:
         raise CannotCreateOutput("HF-SYN-005", f"{folder.name} cannot be created: {error.strerror}", "choose another folder") from error
     clip_scene = build_clip_scene(recipe)
     fine_K = np.diag([SUPERSAMPLING, SUPERSAMPLING, 1.0]) @ clip_scene.K
-    room = make_room(SUPERSAMPLING * recipe.size, fine_K, recipe.seed, camera_moves=False)
+    room = make_room(SUPERSAMPLING * recipe.size, fine_K, recipe.seed, recipe.camera != "fixed")
     sequence = SceneSequence(clip_scene.parts, clip_scene.motion, recipe.seed)
-    rendered = render_frames(sequence, clip_scene.K, recipe.size, room, clip_scene.look, recipe.side, Exposure())
+    exposure = Exposure(recipe.motion_blur, recipe.sensor_noise, recipe.exposure_drift)
+    rendered = render_frames(sequence, clip_scene.K, recipe.size, room, clip_scene.look, recipe.side, exposure)
     seen = np.zeros(len(clip_scene.parts.object_mesh.vertices), dtype=bool)
-    write_video(folder / "clip.mp4", _store_truth_pictures(rendered, folder, seen), (recipe.size, recipe.size), recipe.frames_per_second)
+    pictures = _store_truth_pictures(rendered, folder, seen)
+    write_video(folder / "clip.mp4", pictures, (recipe.size, recipe.size), recipe.frames_per_second, recipe.compression)
     np.savez_compressed(folder / "truth.npz", vertex_seen=seen)
     truth = describe_clip(clip_scene, recipe, folder / "clip.mp4")
     write_result(folder, truth)

@@ -12,7 +12,8 @@ from hoifield.actors.skinned_model import Side
 SwayName = Literal["turn", "scan", "everyday", "still"]
 """Motions that never let go, and that a formula gives."""
 SWAY_NAMES: tuple[SwayName, ...] = get_args(SwayName)
-MotionName = Literal["turn", "scan", "everyday", "still"]
+MotionName = Literal["turn", "scan", "everyday", "still", "release"]
+"""`release` lets go and grasps again."""
 MOTION_NAMES: tuple[MotionName, ...] = get_args(MotionName)
 FOREARM_DIRECTION = (0.40, 0.90, 0.08)
 """Where the forearm of a right hand points in the camera: down, to the right, away."""

@@ -14,7 +14,7 @@ from hoifield.result.mesh_files import write_mesh
 from hoifield.synthetic.background import draw_background
 from hoifield.synthetic.clip_recipe import ClipRecipe
 from hoifield.synthetic.forearm import make_forearm
-from hoifield.synthetic.motion import MOTION_NAMES, make_motion
+from hoifield.synthetic.motion import SWAY_NAMES, make_motion
 from hoifield.synthetic.object_shapes import SHAPE_NAMES, make_object
 from hoifield.synthetic.solid_texture import solid_colours
 
@@ -66,7 +66,7 @@ def test_a_solid_has_one_colour_per_point_and_does_not_repeat() -> None:
     assert colours.std(0).min() > 0.15
 
 
-@pytest.mark.parametrize("name", MOTION_NAMES)
+@pytest.mark.parametrize("name", SWAY_NAMES)
 @pytest.mark.parametrize("side", ["right", "left"])
 def test_motions_are_rigid_smooth_and_stay_in_the_picture(name: str, side: str) -> None:
     body = np.random.default_rng(1).uniform(-0.08, 0.08, size=(500, 3)) + [-0.1, 0, 0]
