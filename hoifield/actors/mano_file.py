@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from hoifield.actors import mano_pickle
+from hoifield import plain_pickle
 from hoifield.actors.assemble_model import RightHand, build_model
 from hoifield.actors.mesh_boundary import boundary_loop, cap_faces
 from hoifield.actors.right_hand_cache import cached_right_hand
@@ -23,6 +23,7 @@ FOLDER_VARIABLE = "HOIFIELD_MANO_DIR"
 FINGERTIPS = (745, 317, 444, 556, 673)
 """Thumb, index, middle, ring, little."""
 CHILD_SECONDS = 60
+NEEDED_ARRAYS = ("v_template", "f", "shapedirs", "posedirs", "weights", "J_regressor", "kintree_table")
 SHAPES: dict[str, tuple[int, ...]] = {
     "v_template": (778, 3),
     "f": (1538, 3),
@@ -59,7 +60,7 @@ def load_mano(path: Path, side: Side) -> SkinnedModel:
     """
     if not path.is_file():
         raise MissingInput("HF-ACT-004", f"no MANO file at {path}", f"download MANO, then set {FOLDER_VARIABLE} to its models folder")
-    hand = cached_right_hand(f"mano-{sha256_of(path)[:32]}", (sys.modules[__name__], mano_pickle), lambda: convert_mano(_read_arrays(path)))
+    hand = cached_right_hand(f"mano-{sha256_of(path)[:32]}", (sys.modules[__name__], plain_pickle), lambda: convert_mano(read_mano_arrays(path)))
     return build_model("mano", side, hand)
 
 
@@ -117,34 +118,35 @@ def _rows_are_means(matrix: Float[np.ndarray, "row column"]) -> bool:
     return bool(np.abs(matrix.sum(1) - 1.0).max() < 1e-2)
 
 
-def _read_arrays(path: Path) -> Arrays:
-    """The needed arrays out of a .pkl or .npz file."""
+def read_mano_arrays(path: Path, names: tuple[str, ...] = NEEDED_ARRAYS) -> Arrays:
+    """The named arrays out of a .pkl or .npz file; a name that ends in "?" may be absent. Raises RefusedInput (HF-ACT-005)."""
     if path.suffix == ".npz":
-        return _read_npz(path)
+        return _read_npz(path, names)
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "arrays.npz"
-        command = [sys.executable, "-I", str(mano_pickle.__file__), str(path.resolve()), str(target)]
+        command = [sys.executable, "-I", str(plain_pickle.__file__), str(path.resolve()), str(target), *names]
         try:
             child = subprocess.run(
                 command, env={"OPENBLAS_NUM_THREADS": "1"}, cwd=folder, capture_output=True, timeout=CHILD_SECONDS, check=False
             )
         except subprocess.TimeoutExpired as error:
             raise RefusedInput("HF-ACT-005", f"{path.name} was not read within {CHILD_SECONDS} s", REMEDY) from error
-        if child.returncode == mano_pickle.REFUSED_STATUS:
+        if child.returncode == plain_pickle.REFUSED_STATUS:
             raise RefusedInput("HF-ACT-005", f"{path.name} holds {child.stderr.decode(errors='replace')}", REMEDY)
         if child.returncode != 0:
             raise RefusedInput("HF-ACT-005", f"reading {path.name} ended with status {child.returncode}", REMEDY)
-        return _read_npz(target)
+        return _read_npz(target, names)
 
 
-def _read_npz(path: Path) -> Arrays:
-    """The needed arrays of an .npz file, without pickles, and not larger than a MANO file can be."""
+def _read_npz(path: Path, names: tuple[str, ...]) -> Arrays:
+    """The named arrays of an .npz file, without pickles, and not larger than a MANO file can be."""
     try:
         with zipfile.ZipFile(path) as archive:
             size = sum(entry.file_size for entry in archive.infolist())
-        if size > mano_pickle.LARGEST_FILE:
+        if size > plain_pickle.LARGEST_FILE:
             raise RefusedInput("HF-ACT-005", f"{path.name} unpacks to {size / 2**20:.0f} MB", REMEDY)
         with np.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in mano_pickle.NEEDED_ARRAYS}
+            wanted = [name.rstrip("?") for name in names if not name.endswith("?") or name.rstrip("?") in arrays]
+            return {name: arrays[name] for name in wanted}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise RefusedInput("HF-ACT-005", f"{path.name} is not an archive of MANO's arrays ({error})", REMEDY) from error

@@ -16,13 +16,14 @@ ORDER = (
     "losses",
     "fitting",
     "result",
+    "datasets",
     "evaluation",
     "synthetic",
     "report",
     "pipelines",
     "cli",
 )
-ROOT_FILES = ("__init__", "errors", "file_operations", "storage")
+ROOT_FILES = ("__init__", "errors", "file_operations", "plain_pickle", "storage")
 """Before every package. `__main__` starts the command line and comes last."""
 STRANGERS = (("actors", "fields"), ("fields", "actors"))
 """Neither may import the other, whatever their order."""

@@ -1,7 +1,8 @@
-"""MANO's released pickle read without executing anything from it: a program of its own that uses only the standard library and numpy.
+"""Pickles of plain data read without executing anything from them: a program of its own that uses only the standard library and numpy.
 
-Run as `python -I mano_pickle.py FILE OUT.npz` in a child process with limits on memory and time. Every name that the stream may
-refer to is a stub in this file; an evaluator then turns what the stubs stored into plain arrays.
+MANO's released file, HO3D's and HOI4D's annotations, and the dictionaries inside ARCTIC's and HOLD's .npy files are such pickles. Run as
+`python -I plain_pickle.py FILE OUT.npz NAME...` in a child process with limits on memory and time, or imported for small files. Every
+name that the stream may refer to is a stub in this file; an evaluator then turns what the stubs stored into plain arrays.
 """
 
 import io
@@ -15,13 +16,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 LARGEST_FILE = 64 * 2**20
+LARGEST_SEQUENCE = 2**30
+"""Bytes of an .npy file of a data set."""
 MOST_OPCODES = 200_000
 MOST_ENTRIES = 10_000_000
 DEEPEST = 4
 MEMORY_LIMIT = 2 * 2**30
 SECONDS_LIMIT = 15
 REFUSED_STATUS = 65
-NEEDED_ARRAYS = ("v_template", "f", "shapedirs", "posedirs", "weights", "J_regressor", "kintree_table")
 REFUSED_OPCODES = frozenset(
     ("INST", "OBJ", "PERSID", "BINPERSID", "EXT1", "EXT2", "EXT4", "NEWOBJ_EX", "BYTEARRAY8", "NEXT_BUFFER", "READONLY_BUFFER", "FROZENSET")
 )
@@ -30,7 +32,7 @@ NUMBER_CODES = frozenset(("f8", "f4", "i8", "i4", "i2", "i1", "u8", "u4", "u2", 
 
 
 class RefusedPickleError(ValueError):
-    """The file is not a MANO model, or asks for something that a MANO model does not need."""
+    """The file does not hold what was asked of it, or asks for something that plain data does not need."""
 
 
 class Stored:
@@ -68,8 +70,12 @@ class StoredSparse(Stored):
     """scipy.sparse.csc_matrix."""
 
 
+class StoredNumber(Stored):
+    """numpy's scalar: a type and its bytes."""
+
+
 class StoredPlain(Stored):
-    """object and set, whose contents are never looked at."""
+    """object, set, and PyTorch's tensors, whose contents are never looked at."""
 
 
 class StoredInstance(Stored):
@@ -78,7 +84,7 @@ class StoredInstance(Stored):
     def __new__(cls, *arguments: Any) -> Any:
         if len(arguments) == 3 and arguments[0] in (StoredValue, StoredSelection, StoredSparse):
             return arguments[0]()
-        raise RefusedPickleError("an instance of a class that a MANO file does not hold")
+        raise RefusedPickleError("an instance of a class that plain data does not hold")
 
 
 class StoredBytes(Stored):
@@ -91,13 +97,15 @@ class StoredBytes(Stored):
 
 
 class StubUnpickler(pickle.Unpickler):
-    """Resolves the names of a MANO file to stubs, and no other name."""
+    """Resolves the names of plain data to stubs, and no other name."""
 
     names: ClassVar[dict[tuple[str, str], type[Stored]]] = {
         ("numpy", "ndarray"): StoredArray,
         ("numpy.core.multiarray", "_reconstruct"): StoredArray,
         ("numpy._core.multiarray", "_reconstruct"): StoredArray,
         ("numpy", "dtype"): StoredType,
+        ("numpy.core.multiarray", "scalar"): StoredNumber,
+        ("numpy._core.multiarray", "scalar"): StoredNumber,
         ("chumpy.ch", "Ch"): StoredValue,
         ("chumpy.reordering", "Select"): StoredSelection,
         ("scipy.sparse.csc", "csc_matrix"): StoredSparse,
@@ -109,38 +117,124 @@ class StubUnpickler(pickle.Unpickler):
         ("builtins", "object"): StoredPlain,
         ("__builtin__", "set"): StoredPlain,
         ("builtins", "set"): StoredPlain,
+        ("collections", "OrderedDict"): StoredPlain,
+        ("torch._utils", "_rebuild_tensor_v2"): StoredPlain,
+        ("torch.storage", "_load_from_bytes"): StoredPlain,
     }
 
     def find_class(self, module: str, name: str) -> type[Stored]:
         """The stub for a name; refuses every other one."""
         stub = self.names.get((module, name))
         if stub is None:
-            raise RefusedPickleError(f"the name {module[:60]}.{name[:60]}, which is not part of a MANO file")
+            raise RefusedPickleError(f"the name {module[:60]}.{name[:60]}, which plain data does not need")
         return stub
 
 
-def read_mano_pickle(content: bytes) -> dict[str, np.ndarray]:
-    """The arrays of a MANO model by name (NEEDED_ARRAYS); raises RefusedPickleError, and nothing else, for any other content."""
+class PlainPickle:
+    """What a pickle holds, by the path of keys (and positions in lists) that leads there; looked at only when asked for."""
+
+    def __init__(self, root: Any) -> None:
+        self._root = root
+
+    def holds(self, *path: str | int) -> bool:
+        """Whether something other than None stands there."""
+        try:
+            return self._find(path) is not None
+        except RefusedPickleError:
+            return False
+
+    def keys(self, *path: str | int) -> tuple[str, ...]:
+        """The keys of the dictionary that stands there."""
+        found = self._find(path)
+        if not isinstance(found, dict):
+            raise RefusedPickleError(f"no dictionary at {_name(path)}")
+        return tuple(_text(key) for key in found)
+
+    def array(self, *path: str | int) -> np.ndarray:
+        """The numbers that stand there: an array, a number, or lists of them."""
+        found = self._find(path)
+        try:
+            return evaluate(found, 0)
+        except RefusedPickleError:
+            raise
+        except Exception as error:
+            raise RefusedPickleError(f"damaged numbers at {_name(path)} ({type(error).__name__}: {str(error)[:120]})") from error
+
+    def text(self, *path: str | int) -> str:
+        """The string that stands there."""
+        found = self._find(path)
+        if not isinstance(found, (str, bytes)):
+            raise RefusedPickleError(f"no text at {_name(path)}")
+        return _text(found)
+
+    def _find(self, path: tuple[str | int, ...]) -> Any:
+        found = _unwrapped(self._root)
+        for key in path:
+            if isinstance(found, dict):
+                matching = [value for name, value in found.items() if name == key or (isinstance(name, bytes) and _text(name) == key)]
+            else:
+                matching = list(found[key : key + 1]) if isinstance(found, (list, tuple)) and isinstance(key, int) and key >= 0 else []
+            if not matching:
+                raise RefusedPickleError(f"no entry {_name(path)}")
+            found = _unwrapped(matching[0])
+        return found
+
+
+def _name(path: tuple[str | int, ...]) -> str:
+    return "/".join(str(key) for key in path)
+
+
+def _text(value: Any) -> str:
+    return value.decode("latin1") if isinstance(value, bytes) else str(value)
+
+
+def _unwrapped(value: Any) -> Any:
+    """The one thing inside an array of objects without axes, as numpy saves a dictionary; any other value as it is."""
+    state = value.state if isinstance(value, StoredArray) else None
+    if isinstance(state, tuple) and len(state) == 5 and state[1] == () and isinstance(state[4], list) and len(state[4]) == 1:
+        return state[4][0]
+    return value
+
+
+def read_pickle(content: bytes, largest: int = LARGEST_FILE) -> PlainPickle:
+    """The content of a pickle of plain data; raises RefusedPickleError, and nothing else, for any other content."""
     try:
-        scan_opcodes(content)
-        root = StubUnpickler(io.BytesIO(content), encoding="latin1").load()
-        if not isinstance(root, dict):
-            raise RefusedPickleError("something other than a dictionary")
-        entries = {key.decode("latin1") if isinstance(key, bytes) else key: value for key, value in root.items()}
-        missing = [name for name in NEEDED_ARRAYS if name not in entries]
-        if missing:
-            raise RefusedPickleError(f"no entry {', '.join(missing)}")
-        return {name: evaluate(entries[name], 0) for name in NEEDED_ARRAYS}
+        scan_opcodes(content, largest)
+        return PlainPickle(StubUnpickler(io.BytesIO(content), encoding="latin1").load())
     except RefusedPickleError:
         raise
     except Exception as error:
         raise RefusedPickleError(f"a damaged stream ({type(error).__name__}: {str(error)[:120]})") from error
 
 
-def scan_opcodes(content: bytes) -> None:
-    """Walk the opcodes without executing them; refuses kinds, counts and memo indices that a MANO file does not need."""
-    if len(content) > LARGEST_FILE:
-        raise RefusedPickleError(f"{len(content) / 2**20:.0f} MB, more than {LARGEST_FILE // 2**20}")
+def read_pickled_npy(content: bytes) -> PlainPickle:
+    """The content of an .npy file that holds a pickled dictionary; errors as `read_pickle`."""
+    try:
+        stream = io.BytesIO(content)
+        version = np.lib.format.read_magic(stream)
+        header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        is_pickled = header(stream)[2].hasobject
+    except (ValueError, EOFError) as error:
+        raise RefusedPickleError(f"no .npy header ({str(error)[:120]})") from error
+    if not is_pickled:
+        raise RefusedPickleError("an array of numbers where a dictionary belongs")
+    return read_pickle(content[stream.tell() :], LARGEST_SEQUENCE)
+
+
+def read_arrays(content: bytes, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """The arrays of a pickled dictionary by name; a name that ends in "?" may be absent. Errors as `read_pickle`."""
+    source = read_pickle(content)
+    held = source.keys()
+    missing = [name for name in names if not name.endswith("?") and name not in held]
+    if missing:
+        raise RefusedPickleError(f"no entry {', '.join(missing)}")
+    return {name: source.array(name) for name in (name.rstrip("?") for name in names) if name in held}
+
+
+def scan_opcodes(content: bytes, largest: int = LARGEST_FILE) -> None:
+    """Walk the opcodes without executing them; refuses kinds, counts and memo indices that plain data does not need."""
+    if len(content) > largest:
+        raise RefusedPickleError(f"{len(content) / 2**20:.0f} MB, more than {largest // 2**20}")
     for count, (opcode, argument, _) in enumerate(pickletools.genops(content)):
         if count >= MOST_OPCODES:
             raise RefusedPickleError(f"more than {MOST_OPCODES} opcodes")
@@ -162,6 +256,12 @@ def evaluate(value: Any, depth: int) -> np.ndarray:
         return _selected(value, depth)
     if isinstance(value, StoredSparse):
         return _dense_from_columns(value, depth)
+    if isinstance(value, StoredNumber):
+        return _number(value)
+    if type(value) in (bool, int, float):
+        return np.array(value)
+    if isinstance(value, (list, tuple)) and value:
+        return _stacked(value, depth)
     raise RefusedPickleError(f"an entry of kind {type(value).__name__} where an array belongs")
 
 
@@ -198,6 +298,26 @@ def _dense_array(stub: StoredArray) -> np.ndarray:
     if not isinstance(by_columns, (bool, int)):
         raise RefusedPickleError("an array without an order")
     return np.ascontiguousarray(np.frombuffer(raw, dtype).reshape(shape, order="F" if by_columns else "C")).copy()
+
+
+def _number(stub: StoredNumber) -> np.ndarray:
+    """An array without axes from (type, raw bytes)."""
+    kind, raw = stub.arguments if len(stub.arguments) == 2 else (None, None)
+    dtype = _number_type(kind)
+    raw = raw.encode("latin1") if isinstance(raw, str) else raw
+    if not isinstance(raw, bytes) or len(raw) != dtype.itemsize:
+        raise RefusedPickleError("a number whose bytes do not fill its type")
+    return np.frombuffer(raw, dtype)[0].copy()
+
+
+def _stacked(values: list[Any] | tuple[Any, ...], depth: int) -> np.ndarray:
+    """One array of a list of equally shaped arrays or numbers."""
+    if len(values) > MOST_ENTRIES:
+        raise RefusedPickleError(f"a list of {len(values)} entries")
+    parts = [evaluate(value, depth + 1) for value in values]
+    if any(np.shape(part) != np.shape(parts[0]) for part in parts):
+        raise RefusedPickleError("a list of arrays of different shapes")
+    return np.stack(parts)
 
 
 def _number_type(kind: Any) -> np.dtype:
@@ -242,7 +362,7 @@ def _dense_from_columns(stub: StoredSparse, depth: int) -> np.ndarray:
     return dense
 
 
-def main(source: str, target: str) -> int:
+def main(source: str, target: str, names: list[str]) -> int:
     """Convert one file under limits on memory, time and file size; the reason of a refusal goes to stderr."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS_LIMIT, SECONDS_LIMIT))
@@ -251,7 +371,7 @@ def main(source: str, target: str) -> int:
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
     try:
         with Path(source).open("rb") as file:
-            arrays = read_mano_pickle(file.read(LARGEST_FILE + 1))
+            arrays = read_arrays(file.read(LARGEST_FILE + 1), tuple(names))
     except RefusedPickleError as refusal:
         sys.stderr.write(str(refusal))
         return REFUSED_STATUS
@@ -260,4 +380,4 @@ def main(source: str, target: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], sys.argv[2]))
+    sys.exit(main(sys.argv[1], sys.argv[2], sys.argv[3:]))
