@@ -16,8 +16,9 @@ KNOB_RANGES = {
     "exposure_drift": (-4.0, 4.0),
     "compression": (0.0, 51.0),
     "stated_focal": (0.1, 10.0),
+    "instance": (0.0, 2.0**31),
 }
-"""Smallest and largest value of each number that disturbs a clip."""
+"""Smallest and largest value of each number that disturbs a clip or picks its object."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ class ClipRecipe:
     """Focal length that a fit is told (intrinsics.txt) as a factor on the true one; None tells nothing."""
     truth: TruthName = "basic"
     """`full` adds whole outlines, normals, contacts and penetration."""
+    instance: int = 0
+    """Which object of the named family: 0 is its standard shape, any other number draws sizes and form."""
 
     def __post_init__(self) -> None:
         if self.frames < 2 or self.size < 32 or self.size % 2:

@@ -1,7 +1,5 @@
 """Shapes, textures, motions and the forearm behave as the clip maker relies on."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -9,50 +7,12 @@ import trimesh
 
 from hoifield.actors.choose_actor import load_actor
 from hoifield.errors import UsageError
-from hoifield.geometry.mesh import Mesh, signed_volume
-from hoifield.result.mesh_files import write_mesh
+from hoifield.geometry.mesh import signed_volume
 from hoifield.synthetic.background import draw_background
 from hoifield.synthetic.clip_recipe import ClipRecipe
 from hoifield.synthetic.forearm import make_forearm
 from hoifield.synthetic.motion import SWAY_NAMES, make_motion
-from hoifield.synthetic.object_shapes import SHAPE_NAMES, make_object
 from hoifield.synthetic.solid_texture import solid_colours
-
-EXPECTED_MM = {
-    "mug": (110, 75, 90),
-    "bottle": (60, 60, 190),
-    "box": (60, 40, 90),
-    "bowl": (120, 120, 63),
-    "can": (66, 66, 116),
-    "ring": (106, 106, 26),
-}
-
-
-@pytest.mark.parametrize("name", SHAPE_NAMES)
-def test_shapes_are_closed_and_of_the_size_of_the_real_thing(name: str) -> None:
-    mesh = make_object(name, grid_spacing=0.003)
-    assert trimesh.Trimesh(mesh.vertices, mesh.faces, process=False).is_watertight
-    assert signed_volume(mesh) > 0
-    np.testing.assert_allclose(1000 * mesh.extent, EXPECTED_MM[name], atol=4)
-
-
-def test_the_mug_is_hollow_and_has_a_hole_through_its_handle() -> None:
-    mesh = make_object("mug", grid_spacing=0.002)
-    assert 1e6 * signed_volume(mesh) < 0.5 * 3.14 * 3.75**2 * 9
-    assert trimesh.Trimesh(mesh.vertices, mesh.faces, process=False).euler_number == 0
-
-
-def test_a_mesh_file_of_the_wrong_scale_is_brought_to_hand_size(tmp_path: Path) -> None:
-    shape = trimesh.creation.box(extents=(30.0, 20.0, 10.0))
-    write_mesh(tmp_path / "given.ply", Mesh(np.asarray(shape.vertices) + 7, np.asarray(shape.faces)))
-    mesh = make_object(str(tmp_path / "given.ply"))
-    np.testing.assert_allclose(mesh.extent, [0.12, 0.08, 0.04], rtol=1e-5)
-    np.testing.assert_allclose(mesh.vertices.min(0) + mesh.vertices.max(0), 0, atol=1e-6)
-
-
-def test_an_unknown_shape_is_a_usage_error() -> None:
-    with pytest.raises(UsageError, match="HF-SYN-001"):
-        make_object("teapot")
 
 
 def test_a_solid_has_one_colour_per_point_and_does_not_repeat() -> None:
