@@ -6,7 +6,7 @@ from typing import Literal, assert_never
 import numpy as np
 
 from hoifield.synthetic.families.object_family import Corner, Grip, ObjectFamily
-from hoifield.synthetic.families.vessels import draw_handle_path, bar_distance
+from hoifield.synthetic.families.vessels import bar_distance, draw_handle_path
 from hoifield.synthetic.shape_distances import Distances, Path2, Path3, Points, carved, revolved, rounded_path, smooth_union, tube
 
 KettleHandle = Literal["back", "over"]
