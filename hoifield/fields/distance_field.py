@@ -8,9 +8,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from hoifield.fields.encode import Backend, encode, encode_features
-from hoifield.fields.grid_lookup import lookup_trilinear
 from hoifield.fields.hash_grid_layout import HashGridLayout
 from hoifield.fields.small_network import DistanceNetwork
+from hoifield.geometry.trilinear import lookup_grid
 
 CHUNK = 2**16
 
@@ -131,7 +131,7 @@ class DistanceField(nn.Module):
                 points = torch.cat([chosen + jitter, anywhere])
             else:
                 points = anywhere
-            error = (self._distance_alone(points) - lookup_trilinear(values, lower, spacing, points)).abs()
+            error = (self._distance_alone(points) - lookup_grid(values, lower, spacing, points)).abs()
             optimiser.zero_grad()
             (error.mean() / self.bounds_half_size).backward()
             optimiser.step()

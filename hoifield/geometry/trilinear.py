@@ -1,4 +1,4 @@
-"""Trilinear lookups in stacks of regular grids, with analytic gradients: the fast path of cached distances."""
+"""Trilinear lookups in stacks of regular grids, with analytic gradients: how cached distances are read everywhere."""
 
 import numpy as np
 import torch
@@ -53,17 +53,58 @@ def lookup_distance(
 ) -> tuple[Float[Tensor, "point"], Float[Tensor, "point 3"]]:
     """Signed distances at points, one volume per point, and their gradients; metres.
 
-    Vertex (0, 0, 0) of volume v lies at `lower[v]`. Outside a volume the distance to its box is added, so the value stays a
-    lower bound of no surface. The value carries first-order gradients to `points` (not to the volumes).
+    Vertex (0, 0, 0) of volume v lies at `lower[v]`. Outside a volume the distance to its box is added: a surface inside the box is then
+    at least 1 / sqrt(2) of the value away, and at most the value. The value carries first-order gradients to `points` (not to the
+    volumes). On the CPU by a numba kernel, elsewhere by `lookup_distance_torch`.
     """
-    flat = np.ascontiguousarray(points.detach().numpy(), dtype=np.float32)
+    if points.device.type == "cpu":
+        value, gradient = _lookup_numba(volumes, row, points.detach(), lower, spacing)
+    else:
+        value, gradient = lookup_distance_torch(volumes, row, points.detach(), lower, spacing)
+    if points.requires_grad:
+        value = value + (gradient * (points - points.detach())).sum(-1)
+    return value, gradient
+
+
+def lookup_grid(
+    values: Float[Tensor, "nx ny nz"], lower: Float[Tensor, "3"], spacing: float, points: Float[Tensor, "point 3"]
+) -> Float[Tensor, "point"]:
+    """Signed distances (m) of `lookup_distance` for a single grid; vertex (i, j, k) lies at lower + spacing * (i, j, k)."""
+    row = torch.zeros(len(points), dtype=torch.int64, device=points.device)
+    return lookup_distance(values[None], row, points, lower[None], torch.tensor([spacing], device=points.device))[0]
+
+
+def _lookup_numba(volumes: Tensor, row: Tensor, points: Tensor, lower: Tensor, spacing: Tensor) -> tuple[Tensor, Tensor]:
+    flat = np.ascontiguousarray(points.numpy(), dtype=np.float32)
     if not np.isfinite(flat).all():
         raise ValueError(f"{np.count_nonzero(~np.isfinite(flat))} non-finite coordinates given to a grid lookup")
     values = np.empty(len(flat), np.float32)
     gradients = np.empty((len(flat), 3), np.float32)
     _lookup(volumes.numpy(), row.numpy(), flat, lower.numpy(), spacing.numpy(), values, gradients)
-    gradient = torch.from_numpy(gradients)
-    value = torch.from_numpy(values)
-    if points.requires_grad:
-        value = value + (gradient * (points - points.detach())).sum(-1)
-    return value, gradient
+    return torch.from_numpy(values), torch.from_numpy(gradients)
+
+
+def lookup_distance_torch(
+    volumes: Float[Tensor, "volume nx ny nz"],
+    row: Int[Tensor, "point"],
+    points: Float[Tensor, "point 3"],
+    lower: Float[Tensor, "volume 3"],
+    spacing: Float[Tensor, "volume"],
+) -> tuple[Float[Tensor, "point"], Float[Tensor, "point 3"]]:
+    """What `lookup_distance` gives, in plain PyTorch on any device: the readable reference."""
+    size = torch.tensor(volumes.shape[1:], device=points.device)
+    step = spacing[row, None]
+    position = (points - lower[row]) / step
+    clamped = torch.minimum(position.clamp(min=0), (size - 1).to(points))
+    outside = (position - clamped) * step
+    beyond = outside.norm(dim=-1, keepdim=True)
+    cell = torch.minimum(clamped.long(), size - 2)
+    part = (clamped - cell)[:, None]
+    corner = torch.cartesian_prod(*[torch.arange(2, device=points.device)] * 3)
+    at = cell[:, None] + corner
+    value = volumes[row[:, None], at[..., 0], at[..., 1], at[..., 2]]
+    x, y, z = torch.where(corner == 1, part, 1 - part).unbind(-1)
+    sign = 2.0 * corner - 1.0
+    slope = torch.stack([y * z, x * z, x * y], dim=-1) * sign * value[..., None]
+    inner = slope.sum(1) / step
+    return (x * y * z * value).sum(1) + beyond[:, 0], torch.where(outside == 0, inner, outside / beyond.clamp(min=1e-12))

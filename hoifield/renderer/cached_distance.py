@@ -1,13 +1,12 @@
 """A distance field kept on a regular grid, for sampling: cheap to read, and a little out of date."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from hoifield.fields.grid_lookup import distance_beyond, lookup_trilinear
+from hoifield.geometry.trilinear import lookup_grid
 
 
 @dataclass(frozen=True)
@@ -27,18 +26,5 @@ class CachedDistance:
         return self.lower + (torch.tensor(self.values.shape, device=self.values.device) - 1) * self.spacing
 
     def lookup(self, points: Float[Tensor, "point 3"]) -> Float[Tensor, "point"]:
-        """Trilinear distance (m); outside the grid a lower bound (the surface is taken to lie inside the grid)."""
-        inner = lookup_trilinear(self.values, self.lower, self.spacing, points)
-        beyond = distance_beyond(self.lower, self.upper, points)
-        return torch.where(inner > 0, torch.hypot(inner, beyond), inner + beyond)
-
-    def refreshed(self, measure: Callable[[Tensor], Tensor], band: float) -> "CachedDistance":
-        """The grid with the vertices closer than `band` (m) to the surface measured anew: a few times cheaper than all of them.
-
-        What lies farther keeps its old value, so measure the whole grid now and then.
-        """
-        near = (self.values.abs() < band).nonzero()
-        values = self.values.clone()
-        if len(near):
-            values[near.unbind(-1)] = measure(near.to(values.dtype) * self.spacing + self.lower)
-        return CachedDistance(values, self.lower, self.spacing)
+        """Trilinear distance (m); outside the grid as of `lookup_distance`."""
+        return lookup_grid(self.values, self.lower, self.spacing, points)

@@ -16,7 +16,7 @@ FAST = {"nsz", "arcp"}
 
 @numba.njit(cache=True, fastmath=FAST, error_model="numpy")
 def _lookup(values, shape, lower, spacing, x, y, z):
-    """Trilinear distance; beyond the grid a lower bound."""
+    """Trilinear distance; beyond the grid with the distance to it added, as in `geometry.trilinear`."""
     px, py, pz = (x - lower[0]) / spacing, (y - lower[1]) / spacing, (z - lower[2]) / spacing
     cx = min(max(px, 0.0), shape[0] - 1.0)
     cy = min(max(py, 0.0), shape[1] - 1.0)
@@ -33,10 +33,7 @@ def _lookup(values, shape, lower, spacing, x, y, z):
     low, high = a0 + fy * (a2 - a0), a1 + fy * (a3 - a1)
     inner = low + fz * (high - low)
     square = (px - cx) ** 2 + (py - cy) ** 2 + (pz - cz) ** 2
-    if square == 0.0:
-        return inner
-    beyond = math.sqrt(square) * spacing
-    return math.hypot(inner, beyond) if inner > 0 else inner + beyond
+    return inner if square == 0.0 else inner + math.sqrt(square) * spacing
 
 
 @numba.njit(cache=True, fastmath=FAST, error_model="numpy")

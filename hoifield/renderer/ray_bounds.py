@@ -20,17 +20,6 @@ def intersect_box(
     return _close_misses(near, far)
 
 
-def intersect_sphere(
-    origins: Float[Tensor, "ray 3"], directions: Float[Tensor, "ray 3"], center: Float[Tensor, "3"], radius: float
-) -> tuple[Float[Tensor, "ray"], Float[Tensor, "ray"]]:
-    """Ray distances (m) at which unit rays enter and leave a sphere; near = far where they miss it or it lies behind."""
-    offset = origins - center
-    along = (offset * directions).sum(dim=-1)
-    closest = (offset - along[:, None] * directions).square().sum(dim=-1)
-    reach = (radius**2 - closest).clamp(min=0).sqrt()
-    return _close_misses((-along - reach).clamp(min=0), -along + reach)
-
-
 def _close_misses(near: Float[Tensor, "ray"], far: Float[Tensor, "ray"]) -> tuple[Float[Tensor, "ray"], Float[Tensor, "ray"]]:
     """Bounds with near = far, both finite, where no stretch of the ray lies between them."""
     hit = far > near

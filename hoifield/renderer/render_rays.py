@@ -9,10 +9,8 @@ from torch import Tensor
 from hoifield.fields.density import density_from_distance
 from hoifield.geometry.cameras import pixel_directions
 from hoifield.geometry.rigid import invert_rigid
-from hoifield.geometry.trilinear import lookup_distance
 from hoifield.renderer.composite import composite
 from hoifield.renderer.ray_bounds import intersect_box
-from hoifield.renderer.rendering import Rendering
 from hoifield.renderer.sample_rays import CachedDistance, merge_samples, sample_rays
 from hoifield.scene.scene import Scene
 
@@ -28,6 +26,21 @@ class SamplingConfig:
     """Width of the surface (Laplace scale), metres."""
     object_samples: int
     hand_samples: int
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """Rays after compositing."""
+
+    colour: Float[Tensor, "ray 3"]
+    """RGB, background included where one was given."""
+    depth: Float[Tensor, "ray"]
+    """Weighted sum of ray distances (m): divided by 1 - background_weight, the mean distance of what is hit."""
+    normal: Float[Tensor, "ray 3"]
+    """Weighted sum of the entities' gradients, in the frame that they were given in; shorter where the ray passes on."""
+    entity_weight: Float[Tensor, "ray entity"]
+    """Share of each entity; 1 - sum is the background's."""
+    background_weight: Float[Tensor, "ray"]
 
 
 @dataclass(frozen=True)
@@ -151,9 +164,7 @@ def _sample_entity(
 
 def _query_object(scene: Scene, lookup: CachedDistance, points: Float[Tensor, "ray sample 3"], T: Float[Tensor, "ray 4 4"], width: float) -> _Queried:
     local = points @ T[:, :3, :3].transpose(1, 2) + T[:, None, :3, 3]
-    flat = local.detach().reshape(-1, 3)
-    rows = torch.zeros(len(flat), dtype=torch.int64)
-    cached = lookup_distance(lookup.values[None], rows, flat, lookup.lower[None], torch.tensor([lookup.spacing]))[0].reshape(points.shape[:2])
+    cached = lookup.lookup(local.detach().reshape(-1, 3)).reshape(points.shape[:2])
     near = cached < FAR_WIDTHS * width + lookup.spacing
     sample = scene.object_distance.query(local[near])
     T_near = T[near.nonzero()[:, 0]]

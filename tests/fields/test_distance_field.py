@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from hoifield.fields.distance_field import DistanceField
-from hoifield.fields.grid_lookup import lookup_trilinear
 from hoifield.fields.hash_grid_layout import HashGridLayout
+from hoifield.geometry.trilinear import lookup_grid
 
 SMALL = HashGridLayout(levels=4, table_size=2**12, base_resolution=8, finest_resolution=40)
 
@@ -106,7 +106,7 @@ def test_the_grid_of_a_field_reads_back_as_its_distances():
     field = DistanceField(torch.tensor([0.0, 0.1, 0.0]), 0.1)
     values, lower, spacing = field.as_grid(64)
     points = _inner_points(field, 200)
-    torch.testing.assert_close(lookup_trilinear(values, lower, spacing, points), field.signed_distance(points), atol=3e-4, rtol=0)
+    torch.testing.assert_close(lookup_grid(values, lower, spacing, points), field.signed_distance(points), atol=3e-4, rtol=0)
 
 
 def test_empty_queries_are_allowed():

@@ -6,8 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hoifield.fields.grid_lookup import lookup_trilinear
-from hoifield.geometry.trilinear import lookup_distance
+from hoifield.geometry.trilinear import lookup_distance, lookup_distance_torch, lookup_grid
 
 LOWER = torch.tensor([[-0.1, 0.0, 0.2], [0.3, -0.2, -0.1], [0.0, 0.0, 0.0]])
 SPACING = torch.tensor([0.02, 0.05, 0.01])
@@ -49,12 +48,32 @@ def test_the_lookup_is_the_weighted_mean_of_eight_corners_and_adds_the_distance_
     assert np.allclose(values.numpy(), expected, atol=2e-4)
 
 
-def test_the_lookup_agrees_with_the_one_of_single_grids():
-    grids, (row, points) = volumes(), points_around(200, 1, 0.98)
+def test_the_kernel_agrees_with_the_readable_reference_inside_and_outside():
+    grids, (row, points) = volumes(), points_around(400, 1, 1.8)
+    values, gradient = lookup_distance(grids, row, points, LOWER, SPACING)
+    expected, slope = lookup_distance_torch(grids, row, points, LOWER, SPACING)
+    assert torch.allclose(values, expected, atol=1e-4) and torch.allclose(gradient, slope, atol=1e-2)
+    wide_lower = LOWER.double(), SPACING.double()
+    exact, _ = lookup_distance_torch(grids.double(), row, points.double(), *wide_lower)
+    assert torch.allclose(expected, exact.float(), atol=2e-4)
+
+
+def test_a_single_grid_is_read_like_one_of_a_stack():
+    grids, (row, points) = volumes(), points_around(200, 1, 1.2)
     values, _ = lookup_distance(grids, row, points, LOWER, SPACING)
     for f in range(3):
         here = row == f
-        assert torch.allclose(values[here], lookup_trilinear(grids[f], LOWER[f], float(SPACING[f]), points[here]), atol=2e-4)
+        assert torch.equal(values[here], lookup_grid(grids[f], LOWER[f], float(SPACING[f]), points[here]))
+
+
+def test_beyond_its_grid_a_surface_is_at_most_the_value_away_and_at_least_a_root_of_two_less():
+    axis = torch.linspace(-0.08, 0.08, 64)
+    grid = torch.stack(torch.meshgrid(axis, axis, axis, indexing="ij"), dim=-1).norm(dim=-1) - 0.04
+    outward = torch.nn.functional.normalize(torch.randn(300, 3, generator=torch.Generator().manual_seed(0)), dim=-1)
+    points = outward * torch.linspace(0.15, 1.0, 300)[:, None]
+    values, true = lookup_grid(grid, torch.full((3,), -0.08), 0.16 / 63, points), points.norm(dim=-1) - 0.04
+    assert bool((values >= true - 1e-4).all()) and bool((values <= 2**0.5 * true).all())
+    assert bool((values > true + 0.01).any()), "control: it is not the distance itself"
 
 
 def test_vertices_give_their_own_values_up_to_the_last():

@@ -7,7 +7,6 @@ import torch
 
 from hoifield.fields.density import density_from_distance
 from hoifield.renderer.composite import composite
-from hoifield.renderer.rendering import render
 
 
 def _two_spheres(points, width):
@@ -89,20 +88,14 @@ def test_gradients_are_finite_at_zero_density_and_pass_gradcheck():
     assert torch.autograd.gradcheck(lambda d, i: composite(d, i).entity_weight, (density, intervals))
 
 
-def test_an_opaque_wall_is_rendered_at_its_place_with_its_colour():
+def test_an_opaque_wall_takes_all_weight_at_its_place():
     distance = torch.linspace(0.4, 0.6, 201)[None]
     density = density_from_distance(0.5 - distance, 1e-4)[..., None]
-    colour = torch.tensor([0.2, 0.4, 0.6]).expand(1, 201, 1, 3)
-    normal = torch.tensor([0.0, 0.0, -1.0]).expand(1, 201, 1, 3)
-    seen = render(composite(density, torch.full((1, 201), 0.001)), distance, colour, normal, torch.ones(1, 3))
-    assert float(seen.depth) == pytest.approx(0.5, abs=1e-3)
-    torch.testing.assert_close(seen.colour, colour[:, 0, 0], atol=1e-4, rtol=0)
-    torch.testing.assert_close(seen.normal, normal[:, 0, 0], atol=1e-4, rtol=0)
+    weights = composite(density, torch.full((1, 201), 0.001))
+    assert float(weights.entity_weight.sum()) == pytest.approx(1.0, abs=1e-4) and float(weights.background) < 1e-4
+    assert float((weights.entity_weight[..., 0] * distance).sum()) == pytest.approx(0.5, abs=1e-3)
 
 
-def test_a_ray_through_nothing_shows_the_background():
-    seen = render(
-        composite(torch.zeros(3, 5, 2), torch.full((3, 5), 0.1)), torch.ones(3, 5), torch.ones(3, 5, 2, 3), torch.ones(3, 5, 2, 3),
-        torch.full((3, 3), 0.25),
-    )  # fmt: skip
-    assert torch.equal(seen.colour, torch.full((3, 3), 0.25)) and torch.equal(seen.depth, torch.zeros(3))
+def test_a_ray_through_nothing_leaves_all_to_the_background():
+    weights = composite(torch.zeros(3, 5, 2), torch.full((3, 5), 0.1))
+    assert not weights.entity_weight.any() and torch.equal(weights.background, torch.ones(3))

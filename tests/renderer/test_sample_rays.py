@@ -7,7 +7,7 @@ from hoifield.fields.density import density_from_distance
 from hoifield.renderer.cached_distance import CachedDistance
 from hoifield.renderer.composite import composite
 from hoifield.renderer.march_torch import march_torch
-from hoifield.renderer.ray_bounds import intersect_box, intersect_sphere
+from hoifield.renderer.ray_bounds import intersect_box
 from hoifield.renderer.sample_rays import merge_samples, sample_rays
 
 
@@ -107,7 +107,7 @@ def test_interleaved_sets_tile_their_common_stretch():
     torch.testing.assert_close(intervals.sum(dim=-1), inner + ends)
 
 
-def test_box_and_sphere_bounds_have_their_closed_forms():
+def test_bounds_of_a_box_have_their_closed_form():
     origins = torch.tensor([[0.0, 0.0, -1.0], [0.0, 0.0, 0.0], [0.5, 0.0, -1.0]])
     directions = torch.tensor([[0.0, 0.0, 1.0]]).repeat(3, 1)
     half = torch.full((3,), 0.2)
@@ -115,22 +115,3 @@ def test_box_and_sphere_bounds_have_their_closed_forms():
     torch.testing.assert_close(near[:2], torch.tensor([0.8, 0.0]))
     torch.testing.assert_close(far[:2], torch.tensor([1.2, 0.2]))
     assert near[2] == far[2]
-    near, far = intersect_sphere(origins, directions, torch.zeros(3), 0.2)
-    torch.testing.assert_close(torch.stack([near, far])[:, :2], torch.tensor([[0.8, 0.0], [1.2, 0.2]]))
-    assert near[2] == far[2]
-
-
-def test_a_refreshed_cache_follows_a_moved_surface_within_its_band():
-    cached = _sphere_cache()
-    moved = cached.refreshed(lambda points: points.norm(dim=-1) - 0.042, band=0.01)
-    near, deep = torch.tensor([[0.042, 0.0, 0.0]]), torch.tensor([[0.0, 0.0, 0.01]])
-    assert float(moved.lookup(near)) == pytest.approx(0.0, abs=3e-4)
-    assert float(cached.lookup(near)) == pytest.approx(0.002, abs=3e-4)
-    assert torch.equal(moved.lookup(deep), cached.lookup(deep))
-
-
-def test_lookups_beyond_the_grid_are_lower_bounds():
-    cached = _sphere_cache()
-    points = torch.tensor([[0.2, 0.1, 0.0], [0.0, 0.0, 1.0]])
-    distance = cached.lookup(points)
-    assert bool((distance <= points.norm(dim=-1) - 0.04 + 1e-4).all()) and bool((distance > 0.1).all())
