@@ -2,6 +2,7 @@
 
 import itertools
 
+import cv2
 import numpy as np
 import pytest
 
@@ -33,6 +34,21 @@ def test_a_chain_is_solved_exactly(seed: int) -> None:
     cost, weight = random_problem(1, 7, seed)
     found = labelling_energy(smooth_labels(cost, weight, 10), cost, weight)
     assert found == pytest.approx(lowest_energy(cost, weight), abs=1e-5)
+
+
+def test_a_border_costs_less_where_colours_differ_and_nothing_beyond_the_picture() -> None:
+    picture = np.random.default_rng(5).integers(0, 255, (6, 7, 3), dtype=np.uint8)
+    lab = cv2.cvtColor(picture, cv2.COLOR_RGB2LAB).astype(float)
+    pairs = {
+        (row, column, direction): ((lab[row, column] - lab[row + down, column + right]) ** 2).sum()
+        for row, column in itertools.product(range(6), range(7))
+        for direction, (down, right) in enumerate(((0, 1), (1, -1), (1, 0), (1, 1)))
+        if row + down < 6 and 0 <= column + right < 7
+    }
+    expected = np.zeros((6, 7, 4))
+    for place, squared in pairs.items():
+        expected[place] = 1.9 * np.exp(-squared / (2 * np.mean(list(pairs.values())))) / (1.0, 2**0.5, 1.0, 2**0.5)[place[2]]
+    assert np.abs(edge_weights(picture, 1.9) - expected).max() < 1e-5
 
 
 def test_without_borders_each_pixel_takes_its_cheapest_label() -> None:
