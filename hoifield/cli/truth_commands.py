@@ -20,8 +20,8 @@ class SynthCommand:
     """Truth folder to write."""
     object: Annotated[str, tyro.conf.arg(metavar="SHAPE|MESH")] = "mug"
     """mug, bottle, box, bowl, can, ring, or a mesh file (metres)."""
-    motion: Literal["turn", "scan", "still", "everyday"] = "turn"
-    """How hand and object move."""
+    motion: Literal["turn", "scan", "still", "everyday", "release"] = "turn"
+    """How hand and object move: shown from both sides, from all sides, hardly, under 60 degrees of view, or let go and taken again."""
     frames: int = 60
     """Number of frames, 30 a second."""
     size: int = 480
@@ -30,6 +30,22 @@ class SynthCommand:
     """Which hand."""
     seed: int = 0
     """Seed of shape, grasp, motion and look."""
+    motion_from: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    """Folder with the recorded motion of a real hand (Tzionas et al.); takes the place of --motion."""
+    camera: Literal["fixed", "moving", "shaky"] = "fixed"
+    """How the camera moves in the room."""
+    motion_blur: float = 0.0
+    """Share of the time between frames during which the shutter is open, 0 to 1."""
+    sensor_noise: float = 0.0
+    """Standard deviation of added noise, share of white."""
+    exposure_drift: float = 0.0
+    """Stops by which the exposure rises over the clip."""
+    compression: int = 17
+    """Rate factor of the video: 17 shows nothing, 35 shows blocks."""
+    stated_focal: float | None = None
+    """Also write intrinsics.txt for --intrinsics, its focal length this factor of the true one."""
+    truth: Literal["basic", "full"] = "basic"
+    """full: also whole outlines (masks_amodal), normals, and contacts and penetration in truth.npz."""
 
     def run(self) -> int:
         """Carries it out; gives the exit code."""
@@ -42,7 +58,22 @@ class SynthCommand:
         from hoifield.synthetic.make_clip import make_clip
 
         use_threads()
-        recipe = ClipRecipe(self.object, self.motion, self.frames, self.size, self.hand, self.seed)
+        recipe = ClipRecipe(
+            object=self.object,
+            motion=self.motion,
+            frames=self.frames,
+            size=self.size,
+            side=self.hand,
+            seed=self.seed,
+            motion_from=None if self.motion_from is None else str(self.motion_from),
+            camera=self.camera,
+            motion_blur=self.motion_blur,
+            sensor_noise=self.sensor_noise,
+            exposure_drift=self.exposure_drift,
+            compression=self.compression,
+            stated_focal=self.stated_focal,
+            truth=self.truth,
+        )
         with ProgressConsole() as console:
             console.announce(f"rendering {self.frames} frames of a {self.hand} hand with a {Path(self.object).name}")
             make_clip(recipe, self.folder)

@@ -1,62 +1,48 @@
 """A clip with exact truth: a hand grasps an object and moves it before a camera."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 
 import av
-import cv2
 import numpy as np
-from jaxtyping import Bool, UInt8
+from jaxtyping import UInt8
 
-from hoifield.errors import CannotCreateOutput
 from hoifield.result.fit_result import FitResult
 from hoifield.result.result_folder import write_result
 from hoifield.synthetic.clip_recipe import ClipRecipe
 from hoifield.synthetic.clip_scene import build_clip_scene
 from hoifield.synthetic.clip_truth import describe_clip, describe_truth
-from hoifield.synthetic.render_clip import SUPERSAMPLING, Exposure, RenderedFrame, render_frames
+from hoifield.synthetic.render_clip import SUPERSAMPLING, Exposure, render_frames
 from hoifield.synthetic.room import make_room
 from hoifield.synthetic.scene_sequence import SceneSequence
+from hoifield.synthetic.truth_files import INTRINSICS_FILE, prepare_folder, stated_intrinsics, store_pictures
 
 
 def make_clip(recipe: ClipRecipe, folder: Path) -> FitResult:
     """Write a truth folder (clip.mp4, result.json, object.ply, poses.npz, masks, depth, truth.json, truth.npz); the truth is returned.
 
-    `truth.npz` holds `vertex_seen`: which vertices of object.ply any frame shows. The same recipe gives the same pictures.
+    `store_pictures` says what truth.npz holds and what full truth adds. Poses, labels and depth are those of the middle of each exposure,
+    relative to the camera, whether it moves or not. The same recipe gives the same pictures.
     """
-    try:
-        for name in ("masks", "depth"):
-            (folder / name).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CannotCreateOutput("HF-SYN-005", f"{folder.name} cannot be created: {error.strerror}", "choose another folder") from error
+    prepare_folder(folder, recipe)
     clip_scene = build_clip_scene(recipe)
     fine_K = np.diag([SUPERSAMPLING, SUPERSAMPLING, 1.0]) @ clip_scene.K
     room = make_room(SUPERSAMPLING * recipe.size, fine_K, recipe.seed, recipe.camera != "fixed")
     sequence = SceneSequence(clip_scene.parts, clip_scene.motion, recipe.seed)
     exposure = Exposure(recipe.motion_blur, recipe.sensor_noise, recipe.exposure_drift)
     rendered = render_frames(sequence, clip_scene.K, recipe.size, room, clip_scene.look, recipe.side, exposure)
-    seen = np.zeros(len(clip_scene.parts.object_mesh.vertices), dtype=bool)
-    pictures = _store_truth_pictures(rendered, folder, seen)
+    pictures = store_pictures(rendered, sequence, clip_scene, recipe, folder)
     write_video(folder / "clip.mp4", pictures, (recipe.size, recipe.size), recipe.frames_per_second, recipe.compression)
-    np.savez_compressed(folder / "truth.npz", vertex_seen=seen)
+    if recipe.stated_focal is not None:
+        (folder / INTRINSICS_FILE).write_text(stated_intrinsics(clip_scene.K, recipe.stated_focal))
     truth = describe_clip(clip_scene, recipe, folder / "clip.mp4")
     write_result(folder, truth)
-    (folder / "truth.json").write_text(json.dumps(describe_truth(clip_scene, recipe, seen), indent=1) + "\n")
+    with np.load(folder / "truth.npz", allow_pickle=False) as arrays:
+        seen_share = float(arrays["vertex_seen"].mean())
+    (folder / "truth.json").write_text(json.dumps(describe_truth(clip_scene, recipe, seen_share), indent=1) + "\n")
     return truth
-
-
-def _store_truth_pictures(
-    frames: Iterable[RenderedFrame], folder: Path, seen: Bool[np.ndarray, "vertex"]
-) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
-    """Pass the pictures on while labels and depth are written and `seen` is filled."""
-    for number, frame in enumerate(frames):
-        millimetres = np.where(np.isfinite(frame.depth), np.round(1000 * frame.depth), 0).astype(np.uint16)
-        cv2.imwrite(str(folder / "masks" / f"{number:06d}.png"), frame.labels)
-        cv2.imwrite(str(folder / "depth" / f"{number:06d}.png"), millimetres)
-        seen |= frame.object_seen
-        yield frame.picture
 
 
 def write_video(

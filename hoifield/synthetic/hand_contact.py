@@ -1,0 +1,41 @@
+"""Where and how deep the hand of a clip touches the object, frame by frame."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from hoifield.evaluation.contact_metrics import CONTACT_DISTANCE
+from hoifield.geometry.mesh_distance import MeshDistance
+from hoifield.synthetic.grasp import CONTACT_REACH, HandParts
+from hoifield.synthetic.hand_object_motion import HandObjectMotion
+from hoifield.synthetic.scene_mesh import SceneParts
+
+
+@dataclass(frozen=True)
+class HandContact:
+    """Contact of one hand over the frames."""
+
+    contact: Bool[np.ndarray, "frame vertex"]
+    """Hand vertices nearer than 5 mm to the object's surface, on either side (evaluation's rule)."""
+    penetration: Float[np.ndarray, "frame"]
+    """Depth of the deepest hand vertex inside the object, metres; negative is the width of the gap."""
+    fingers_touching: Float[np.ndarray, "frame"]
+    """Share of the five fingers within 2 mm of the object (the grasp's rule)."""
+
+
+def measure_contact(parts: SceneParts, motion: HandObjectMotion) -> HandContact:
+    """Contact in each frame, from exact distances of hand vertices to the object's mesh."""
+    surface = MeshDistance(parts.object_mesh.vertices, parts.object_mesh.faces)
+    fingers = [members.numpy() for members in HandParts.of(parts.actor).finger.values()]
+    distances: list[np.ndarray] = []
+    for frame in range(motion.frames):
+        moment = motion.at(frame)
+        if frame > 0 and moment.same_arrangement(motion.at(frame - 1)):
+            distances.append(distances[-1])
+            continue
+        T = moment.T_hand_object
+        distances.append(surface.closest((parts.posed_hand(moment.pose) - T[:3, 3]) @ T[:3, :3]).signed_distance)
+    distance = np.stack(distances)
+    touching = np.stack([distance[:, members].min(1) < CONTACT_REACH for members in fingers], axis=1)
+    return HandContact(np.abs(distance) < CONTACT_DISTANCE, -distance.min(1), touching.mean(1))

@@ -1,0 +1,39 @@
+"""More exact pictures of a frame: whole outlines, as if nothing stood in front, and the directions that surfaces face."""
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from hoifield.actors.skinned_model import Side
+from hoifield.geometry.rasterise import rasterise_mesh
+from hoifield.synthetic.appearance import HAND, OBJECT
+from hoifield.synthetic.scene_mesh import SceneParts
+
+OUTLINE_BITS = {"object": 1, "right": 2, "left": 4}
+"""Values of whole outlines; where they overlap, their sum."""
+
+
+def draw_whole_outlines(
+    parts: SceneParts, vertices: Float[np.ndarray, "vertex 3"], K: Float[np.ndarray, "3 3"], size: int, side: Side
+) -> UInt8[np.ndarray, "size size"]:
+    """Amodal masks as bits (OUTLINE_BITS): which pixel centres object and hand cover when drawn alone; vertices in the camera frame."""
+    outlines = np.zeros((size, size), dtype=np.uint8)
+    for part, bit in ((OBJECT, OUTLINE_BITS["object"]), (HAND, OUTLINE_BITS[side])):
+        _, face_index, _ = rasterise_mesh(vertices, parts.faces[parts.face_part == part], K, size, size)
+        outlines[face_index >= 0] += bit
+    return outlines
+
+
+def draw_normals(
+    parts: SceneParts, vertices: Float[np.ndarray, "vertex 3"], normals: Float[np.ndarray, "vertex 3"], K: Float[np.ndarray, "3 3"], size: int
+) -> UInt8[np.ndarray, "size size 3"]:
+    """Outward unit normals n of object and hand where they are seen, camera axes, as 8-bit 128 + 127 n (x, y, z); 0 elsewhere.
+
+    They are the vertex normals, interpolated within each face as in the shading: the smooth surface that the mesh stands for.
+    """
+    _, face_index, barycentric = rasterise_mesh(vertices, parts.faces, K, size, size)
+    shown = (face_index >= 0) & np.isin(np.where(face_index >= 0, parts.face_part[face_index], -1), (OBJECT, HAND))
+    smooth = np.einsum("pk,pkx->px", barycentric[shown], normals[parts.faces[face_index[shown]]])
+    smooth /= np.maximum(np.linalg.norm(smooth, axis=1, keepdims=True), 1e-12)
+    picture = np.zeros((size, size, 3), dtype=np.uint8)
+    picture[shown] = np.round(128 + 127 * smooth)
+    return picture
