@@ -9,7 +9,7 @@ from hoifield.actors.skinned_model import Side, SkinnedModel
 from hoifield.clip.clip import Clip
 from hoifield.observations.observations import Observations, Reason
 from hoifield.result.fit_result import FitResult
-from hoifield.result.measure_quality import FrameAgreement, measure_agreement, measure_touch
+from hoifield.result.measure_quality import FrameAgreement, measure_agreement, measure_seen_share, measure_touch
 from hoifield.runlog.provenance import package_versions
 
 OBJECT_IOU_FOR_OK = 0.75
@@ -27,7 +27,10 @@ def summarise(
     seconds: dict[str, float],
     psnr_db: float,
 ) -> FitResult:
-    """The result with its summary and with per-frame confidences that know how well each frame came out."""
+    """The result with its summary and with per-frame confidences that know how well each frame came out.
+
+    The object's shape is trusted as far as its surface was seen (the rest is the smoothest guess), times the median trust of a placed frame.
+    """
     agreement = measure_agreement(result, observations)
     touch = measure_touch(result, actors)
     reasons = [*observations.readiness.reasons, *_quality_reasons(result, agreement)]
@@ -50,7 +53,7 @@ def summarise(
             "contact_fraction": touch.contact_fraction,
         },
         "confidence": {
-            "object_shape": float(np.clip(_median(object_confidence[placed]) * _coverage(result), 0.0, 1.0)) if placed.any() else 0.0,
+            "object_shape": _median(object_confidence[placed]) * measure_seen_share(result),
             "object_pose": float(object_confidence.mean()),
             "hand_pose": float(np.mean([hand.confidence.mean() for hand in result.hands])) if result.hands else 0.0,
         },
@@ -105,20 +108,6 @@ def _quality_reasons(result: FitResult, agreement: FrameAgreement) -> list[Reaso
         missing = tuple(int(frame) for frame in np.flatnonzero(~placed))
         found.append(Reason("HF-QLT-003", f"the object could be placed in {placed.mean():.0%} of the frames", missing))
     return found
-
-
-def _coverage(result: FitResult) -> float:
-    """Share of viewing directions (of a sphere around the object, in cells of 45 degrees) from which the object was seen, at most 1.
-
-    Half a sphere counts as full: opposite sides of a held object are seldom both seen.
-    """
-    placed = np.isfinite(result.T_camera_object).all((1, 2))
-    T = result.T_camera_object[placed]
-    camera = -np.einsum("fji,fj->fi", T[:, :3, :3], T[:, :3, 3])
-    directions = camera / np.linalg.norm(camera, axis=1, keepdims=True)
-    azimuth = np.floor((np.arctan2(directions[:, 1], directions[:, 0]) + np.pi) / (np.pi / 4)).astype(int) % 8
-    height = np.clip(np.floor((directions[:, 2] + 1) * 2), 0, 3).astype(int)
-    return min(1.0, len(set(zip(azimuth.tolist(), height.tolist()))) / 16 + 0.4)
 
 
 def _median(values: np.ndarray) -> float:

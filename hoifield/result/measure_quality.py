@@ -10,6 +10,7 @@ from hoifield.actors.contact_zones import contact_zones
 from hoifield.actors.skinned_model import Side, SkinnedModel
 from hoifield.fitting.frame_pixels import FramePixels
 from hoifield.fitting.run_field_stage import read_object_grid
+from hoifield.geometry.mesh import face_normals
 from hoifield.geometry.mesh_distance import MeshDistance
 from hoifield.geometry.rasterise import rasterise_mesh
 from hoifield.observations.frame_masks import LEFT_HAND, OBJECT, RIGHT_HAND
@@ -17,6 +18,11 @@ from hoifield.observations.observations import Observations
 from hoifield.renderer.render_rays import SamplingConfig, render_rays
 from hoifield.result.fit_result import FitResult
 from hoifield.scene.scene import Scene
+
+SEEN_SIDE = 480
+"""Longest side, in pixels, of the depth pictures that tell what is seen."""
+SEEN_DEPTH = 0.003
+"""Metres by which a point may lie behind the surface drawn at its pixel and still be that surface: a slanted one falls off within a pixel."""
 
 
 @dataclass(frozen=True)
@@ -48,24 +54,60 @@ def measure_agreement(result: FitResult, observations: Observations) -> FrameAgr
 
 def draw_entities(result: FitResult, frame: int, width: int, height: int, scale: Float[np.ndarray, "2"]) -> np.ndarray | None:
     """Contract labels of the meshes as the camera sees them; None for a frame without any pose."""
-    K = np.diag([scale[0], scale[1], 1.0]) @ result.K[frame]
+    parts = _posed_parts(result, frame)
+    if not parts:
+        return None
+    owner = np.concatenate([np.full(len(faces), label) for label, _, faces in parts])
+    _, face = _draw(parts, np.diag([scale[0], scale[1], 1.0]) @ result.K[frame], width, height)
+    return np.where(face >= 0, owner[np.maximum(face, 0)], 0)
+
+
+def _posed_parts(result: FitResult, frame: int) -> list[tuple[int, np.ndarray, np.ndarray]]:
+    """Label, camera-frame vertices and faces of everything that has a pose in the frame, the object first."""
     parts = []
     if np.isfinite(result.T_camera_object[frame]).all():
         parts.append((OBJECT, result.object_mesh.moved(result.T_camera_object[frame]).vertices, result.object_mesh.faces))
     for hand in result.hands:
         if np.isfinite(hand.vertices[frame]).all():
             parts.append((RIGHT_HAND if hand.side == "right" else LEFT_HAND, hand.vertices[frame].astype(np.float64), hand.faces))
-    if not parts:
-        return None
+    return parts
+
+
+def _draw(parts: list[tuple[int, np.ndarray, np.ndarray]], K: np.ndarray, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
+    """Depth and face pictures; faces count on from part to part."""
     offsets = np.cumsum([0] + [len(vertices) for _, vertices, _ in parts])
     faces = np.concatenate([faces + offset for (_, _, faces), offset in zip(parts, offsets)])
-    owner = np.concatenate([np.full(len(faces), label) for label, _, faces in parts])
-    _, face, _ = rasterise_mesh(np.concatenate([vertices for _, vertices, _ in parts]), faces, K, width, height)
-    return np.where(face >= 0, owner[np.maximum(face, 0)], 0)
+    depth, face, _ = rasterise_mesh(np.concatenate([vertices for _, vertices, _ in parts]), faces, K, width, height)
+    return depth, face
 
 
 def _iou(a: np.ndarray, b: np.ndarray) -> float:
     return float((a & b).sum() / max((a | b).sum(), 1))
+
+
+def measure_seen_share(result: FitResult) -> float:
+    """Share of the object's surface area that the camera saw in some frame: facing it, inside the picture, with nothing in front.
+
+    Of the frames that have the object's pose. One of them shows less than half of a convex object; what the hand covers throughout is
+    never seen.
+    """
+    normals, areas = face_normals(result.object_mesh)
+    centres = result.object_mesh.vertices[result.object_mesh.faces].mean(1)
+    scale = SEEN_SIDE / max(result.image_size)
+    width, height = (round(side * scale) for side in result.image_size)
+    seen = np.zeros(len(areas), bool)
+    for frame in np.flatnonzero(np.isfinite(result.T_camera_object).all((1, 2))):
+        T = result.T_camera_object[frame]
+        K = np.diag([scale, scale, 1.0]) @ result.K[frame]
+        depth, _ = _draw(_posed_parts(result, frame), K, width, height)
+        points = centres @ T[:3, :3].T + T[:3, 3]
+        facing = np.einsum("fi,fi->f", normals @ T[:3, :3].T, points) < 0
+        candidate = np.flatnonzero(facing & ~seen & (points[:, 2] > 0))
+        column, row = np.floor((points[candidate] @ K.T)[:, :2] / points[candidate, 2:]).astype(int).T
+        inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+        shown = depth[row[inside], column[inside]] > points[candidate[inside], 2] - SEEN_DEPTH
+        seen[candidate[inside][shown]] = True
+    return float(areas[seen].sum() / areas.sum())
 
 
 @dataclass(frozen=True)

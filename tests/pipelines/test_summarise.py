@@ -12,6 +12,7 @@ from hoifield.observations.observations import Observations, Readiness, Reason
 from hoifield.pipelines.summarise import summarise, summarise_refusal
 from hoifield.result.collect_result import collect_result
 from hoifield.result.fit_result import FitResult
+from hoifield.result.measure_quality import measure_seen_share
 
 SECONDS = {"observe": 1.0, "fit": 2.0, "total": 3.0}
 
@@ -71,6 +72,17 @@ def test_confidences_lie_in_the_unit_interval_fall_with_the_error_and_are_zero_w
         assert all(0.0 <= value <= 1.0 for value in result.summary["confidence"].values())
         assert result.object_confidence[MISSING_FRAME] == 0.0 and np.isfinite(result.object_confidence).all()
     assert poor.summary["confidence"]["object_pose"] < 0.6 * good.summary["confidence"]["object_pose"]
+
+
+def test_the_shape_is_trusted_as_far_as_its_surface_was_seen():
+    T = exact_result().T_camera_object.copy()
+    T[1:] = np.nan
+    whole, once = summarised(exact_result()), summarised(replace(exact_result(), T_camera_object=T))
+    for result in (whole, once):
+        trust = np.median(result.object_confidence[np.isfinite(result.T_camera_object).all((1, 2))])
+        assert result.summary["confidence"]["object_shape"] == pytest.approx(trust * measure_seen_share(result))
+    assert once.summary["confidence"]["object_shape"] < 0.5 < whole.summary["confidence"]["object_shape"]
+    assert summarised(replace(exact_result(), T_camera_object=T * np.nan)).summary["confidence"]["object_shape"] == 0.0
 
 
 def test_a_refusal_measures_nothing_and_gives_its_reasons():

@@ -10,7 +10,7 @@ from tiny_scene import FRAMES, MISSING_FRAME, RADIUS, ball_on_hand, tiny_pixels,
 
 from hoifield.result.collect_result import collect_result
 from hoifield.result.fit_result import FitResult
-from hoifield.result.measure_quality import draw_entities, measure_agreement, measure_psnr, measure_touch
+from hoifield.result.measure_quality import draw_entities, measure_agreement, measure_psnr, measure_seen_share, measure_touch
 
 SEEN = np.arange(FRAMES) != MISSING_FRAME
 
@@ -63,6 +63,32 @@ def test_masks_of_another_size_measure_the_same():
 
 def test_a_frame_without_any_pose_is_not_drawn():
     assert draw_entities(exact_result(), MISSING_FRAME, 96, 96, np.ones(2)) is None
+
+
+def ball_seen_from(turns: list[float], distance: float = 0.4) -> FitResult:
+    """The ball alone before the camera, turned about the vertical axis by these angles (radians) in the first frames, not placed in the others."""
+    T = np.full((FRAMES, 4, 4), np.nan)
+    for frame, angle in enumerate(turns):
+        c, s = np.cos(angle), np.sin(angle)
+        T[frame] = [[c, 0, s, 0], [0, 1, 0, 0], [-s, 0, c, distance], [0, 0, 0, 1]]
+    return replace(exact_result(), hands=(), T_camera_object=T)
+
+
+def test_a_ball_shows_its_cap_to_one_camera_and_both_caps_from_opposite_sides():
+    cap = (1 - RADIUS / 0.4) / 2
+    assert measure_seen_share(ball_seen_from([0.0])) == pytest.approx(cap, abs=0.02)
+    assert measure_seen_share(ball_seen_from([0.0, 0.0, 0.0])) == measure_seen_share(ball_seen_from([0.0]))
+    assert measure_seen_share(ball_seen_from([0.0, np.pi])) == pytest.approx(2 * cap, abs=0.04)
+    assert measure_seen_share(ball_seen_from([0.0, np.pi / 2, np.pi, -np.pi / 2])) > 0.95
+    assert measure_seen_share(ball_seen_from([])) == 0.0
+
+
+def test_what_the_hand_covers_or_the_picture_leaves_out_was_not_seen():
+    placed = replace(exact_result(), hands=())
+    towards, away = (np.array([0.0, 0.06, depth]) for depth in (-0.15, 0.15))
+    assert measure_seen_share(with_object_moved(away)) < 0.8 * measure_seen_share(replace(with_object_moved(away), hands=()))
+    assert measure_seen_share(with_object_moved(towards)) == measure_seen_share(replace(with_object_moved(towards), hands=()))
+    assert measure_seen_share(with_object_moved(np.array([1.0, 0.0, 0.0]))) == 0.0 < measure_seen_share(placed)
 
 
 def test_touch_is_depth_and_presence_of_contact():
