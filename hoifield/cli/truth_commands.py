@@ -19,7 +19,7 @@ class SynthCommand:
     folder: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="DIR")]
     """Truth folder to write."""
     object: Annotated[str, tyro.conf.arg(metavar="SHAPE|MESH")] = "mug"
-    """mug, bottle, box, bowl, can, ring, or a mesh file (metres)."""
+    """mug, bottle, box, bowl, can, ring, kettle, knife, toy-car, tool, or a mesh file (metres)."""
     motion: Literal["turn", "scan", "still", "everyday", "release"] = "turn"
     """How hand and object move: shown from both sides, from all sides, hardly, under 60 degrees of view, or let go and taken again."""
     frames: int = 60
@@ -46,6 +46,10 @@ class SynthCommand:
     """Also write intrinsics.txt for --intrinsics, its focal length this factor of the true one."""
     truth: Literal["basic", "full"] = "basic"
     """full: also whole outlines (masks_amodal), normals, and contacts and penetration in truth.npz."""
+    instance: int = 0
+    """Which object of the named shape: 0 is the standard one, any other number draws its sizes and form."""
+    skin: Literal["textured", "plain", "repeated", "glossy"] = "textured"
+    """What the object looks like: rich in detail, one colour, a regular pattern, or one colour with sharp highlights."""
 
     def run(self) -> int:
         """Carries it out; gives the exit code."""
@@ -73,6 +77,8 @@ class SynthCommand:
             compression=self.compression,
             stated_focal=self.stated_focal,
             truth=self.truth,
+            instance=self.instance,
+            skin=self.skin,
         )
         with ProgressConsole() as console:
             console.announce(f"rendering {self.frames} frames of a {self.hand} hand with a {Path(self.object).name}")
@@ -88,7 +94,7 @@ class EvaluateCommand:
     run_folder: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
     """Run folder."""
     truth: Annotated[Path, tyro.conf.arg(metavar="TRUTH")]
-    """Truth folder, as `synth` writes it."""
+    """Truth folder, as `synth` writes it, or a part of HO3D-v3, DexYCB, HOI4D or ARCTIC as docs/real_sets.md names it."""
     json: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """Also write the scores there."""
 
@@ -100,7 +106,8 @@ class EvaluateCommand:
 
         scorecard = evaluate(read_result(self.run_folder / "result"), self.truth)
         for score in scorecard:
-            print(f"{score.name:22s} {score.value:10.4g} {score.unit:8s} {score.alignment}")
+            frames = f"{score.count} of {score.total}"
+            print(f"{score.name:26s} {score.value:10.4g} {score.unit:8s} floor {score.floor:<10.4g} {frames:12s} {score.alignment}")
         if self.json is not None:
             write_file(self.json, json_format.dumps(scorecard.as_json(), indent=1).encode())
         return ExitCode.DONE

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from hoifield.actors.skinned_model import SkinnedModel
 from hoifield.geometry.mesh import Mesh, vertex_normals
 from hoifield.geometry.mesh_distance import MeshDistance
-from hoifield.synthetic.solid_texture import solid_colours, solid_noise
+from hoifield.synthetic.solid_texture import SkinName, skin_colours, solid_noise
 
 HAND, OBJECT, SKIN_ARM, SLEEVE = 0, 1, 2, 3
 SKINS = ((0.86, 0.66, 0.55), (0.80, 0.58, 0.46), (0.72, 0.50, 0.38), (0.90, 0.71, 0.61))
@@ -20,6 +20,8 @@ KEY, FILL, SKY, FLOOR = (
     np.array([0.42, 0.43, 0.46]),
     np.array([0.24, 0.22, 0.20]),
 )
+LAMP_EDGE = (0.915, 0.945)
+"""Cosine between a mirrored ray and a lamp at which the lamp starts to show in a glossy surface, and shows whole."""
 OCCLUSION_RAYS, OCCLUSION_REACH = 32, 0.06
 KEY_RING, KEY_SOFTNESS = 6, 0.10
 SHADOW_OFFSET = 0.002
@@ -35,12 +37,14 @@ class Look:
     skin: Float[np.ndarray, "3"]
     sleeve: Float[np.ndarray, "3"]
     seed: int
+    object_skin: SkinName = "textured"
 
     @staticmethod
-    def of(seed: int) -> "Look":
+    def of(seed: int, object_skin: SkinName = "textured") -> "Look":
         """Skin and sleeve drawn by seed."""
         generator = np.random.default_rng(seed + 1000)
-        return Look(np.array(SKINS[generator.integers(len(SKINS))]), np.array(SLEEVES[generator.integers(len(SLEEVES))]), seed)
+        skin, sleeve = SKINS[generator.integers(len(SKINS))], SLEEVES[generator.integers(len(SLEEVES))]
+        return Look(np.array(skin), np.array(sleeve), seed, object_skin)
 
 
 def linear(colour: Float[np.ndarray, "*any"]) -> Float[np.ndarray, "*any"]:
@@ -84,7 +88,7 @@ def surface_colours(
     tone = look.skin * (0.90 + 0.16 * blotch + 0.06 * grain) * (1 - red * np.array([0.02, 0.14, 0.13]))
     colours[skin] = tone * (1 - nail) + nail * np.clip(look.skin * [1.06, 1.06, 1.10] + 0.03, 0, 1)
     held = part == OBJECT
-    colours[held] = solid_colours(rest[held], look.seed)
+    colours[held] = skin_colours(rest[held], look.object_skin, look.seed)
     sleeve = part == SLEEVE
     weave = solid_noise(rest[sleeve] * [1.0, 2.5, 2.5], 0.004, 2, look.seed + 5)[:, None]
     colours[sleeve] = look.sleeve * (0.8 + 0.4 * weave)
@@ -133,8 +137,9 @@ def shade(
     access: Float[np.ndarray, "pixel"],
     lit: Float[np.ndarray, "pixel"],
     part: Int[np.ndarray, "pixel"],
+    object_skin: SkinName = "textured",
 ) -> Float[np.ndarray, "pixel 3"]:
-    """Light (linear RGB) towards the camera: sky and floor light, key with shadow, fill, a soft highlight; camera frame."""
+    """Light (linear RGB) towards the camera: sky and floor light, key with shadow, fill, a highlight; camera frame."""
     key, fill = KEY_DIRECTION / np.linalg.norm(KEY_DIRECTION), FILL_DIRECTION / np.linalg.norm(FILL_DIRECTION)
     skin = ((part == HAND) | (part == SKIN_ARM)).astype(np.float64)
     wrap = 0.18 * skin
@@ -148,4 +153,21 @@ def shade(
     gloss = np.where(part == OBJECT, 0.22, np.where(skin > 0, 0.07, 0.0))
     power = np.where(part == OBJECT, 40.0, 12.0)
     highlight = gloss * np.power(np.clip(normals @ half, 0, 1), power) * lit
-    return albedo * (ambient + facing_key[:, None] * KEY + facing_fill[:, None] * FILL) + bleed * albedo + highlight[:, None]
+    light = albedo * (ambient + facing_key[:, None] * KEY + facing_fill[:, None] * FILL) + bleed * albedo + highlight[:, None]
+    if object_skin == "glossy":
+        light[part == OBJECT] += _mirrored(normals, access, lit)[part == OBJECT]
+    return light
+
+
+def _mirrored(
+    normals: Float[np.ndarray, "pixel 3"], access: Float[np.ndarray, "pixel"], lit: Float[np.ndarray, "pixel"]
+) -> Float[np.ndarray, "pixel 3"]:
+    """Light that a glazed surface throws back without taking its colour: lamps with sharp edges, and the room at grazing angles (Schlick)."""
+    facing = np.clip(-normals[:, 2:], 0, 1)
+    ray = 2 * facing * normals + np.array([0.0, 0.0, 1.0])
+    mirrored = np.zeros_like(normals)
+    for direction, colour, share in ((KEY_DIRECTION, KEY, lit), (FILL_DIRECTION, 2 * FILL, access)):
+        towards = ray @ (direction / np.linalg.norm(direction))
+        mirrored += (np.clip((towards - LAMP_EDGE[0]) / (LAMP_EDGE[1] - LAMP_EDGE[0]), 0, 1) * share)[:, None] * colour
+    up = 0.5 - 0.5 * ray[:, 1:2]
+    return mirrored + access[:, None] * (0.04 + 0.96 * (1 - facing) ** 5) * (up * SKY + (1 - up) * FLOOR)

@@ -7,6 +7,7 @@ from hoifield.actors.skinned_model import Side
 from hoifield.errors import UsageError
 from hoifield.synthetic.camera_path import CAMERA_NAMES, CameraName
 from hoifield.synthetic.motion import MOTION_NAMES, MotionName
+from hoifield.synthetic.solid_texture import SKIN_NAMES, SkinName
 
 TruthName = Literal["basic", "full"]
 TRUTH_NAMES: tuple[TruthName, ...] = get_args(TruthName)
@@ -53,6 +54,8 @@ class ClipRecipe:
     """`full` adds whole outlines, normals, contacts and penetration."""
     instance: int = 0
     """Which object of the named family: 0 is its standard shape, any other number draws sizes and form."""
+    skin: SkinName = "textured"
+    """What the object looks like."""
 
     def __post_init__(self) -> None:
         if self.frames < 2 or self.size < 32 or self.size % 2:
@@ -63,7 +66,7 @@ class ClipRecipe:
             )
         if self.motion not in MOTION_NAMES:
             raise UsageError("HF-SYN-004", f"{self.motion!r} is not a motion", f"use one of {', '.join(MOTION_NAMES)}")
-        for name, choices in (("camera", CAMERA_NAMES), ("truth", TRUTH_NAMES)):
+        for name, choices in (("camera", CAMERA_NAMES), ("truth", TRUTH_NAMES), ("skin", SKIN_NAMES)):
             if getattr(self, name) not in choices:
                 raise UsageError("HF-SYN-009", f"{getattr(self, name)!r} is no choice of {name}", f"use one of {', '.join(choices)}")
         for name, (least, most) in KNOB_RANGES.items():

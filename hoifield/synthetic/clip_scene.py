@@ -35,7 +35,7 @@ def build_clip_scene(recipe: ClipRecipe) -> ClipScene:
     actor = load_actor("anny", recipe.side)
     shape = np.clip(0.6 * generator.normal(size=10), -1.2, 1.2).astype(np.float32).astype(np.float64)
     focal_ratio = recipe.focal_ratio if recipe.focal_ratio is not None else float(generator.uniform(0.95, 1.2))
-    look = Look.of(recipe.seed)
+    look = Look.of(recipe.seed, recipe.skin)
     parts = SceneParts.of(actor, shape, object_colours(make_object(recipe.object, instance=recipe.instance), look))
     search = GraspSearch(actor, parts.object_mesh, torch.from_numpy(shape).float(), recipe.seed)
     grasp = search.find()

@@ -146,7 +146,7 @@ def _draw_light(
     normals = values[:, 7:] / np.maximum(np.linalg.norm(values[:, 7:], axis=1, keepdims=True), 1e-9)
     albedo = linear(surface_colours(part, values[:, :3], values[:, 3:5], look))
     light = room.copy()
-    light[covered] = shade(albedo, normals, values[:, 5], values[:, 6], part)
+    light[covered] = shade(albedo, normals, values[:, 5], values[:, 6], part, look.object_skin)
     return light
 
 

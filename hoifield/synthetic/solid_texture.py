@@ -1,10 +1,20 @@
-"""Colours of a solid material: rich in detail, never repeating, the same wherever the same point is asked."""
+"""Colours of a solid material: the same wherever the same point is asked. Rich in detail and never repeating, or plain, or repeated."""
+
+from typing import Literal, assert_never, get_args
 
 import numpy as np
 from jaxtyping import Float
 from numba import njit, prange
 
+SkinName = Literal["textured", "plain", "repeated", "glossy"]
+"""What an object looks like: rich in detail, one colour, a regular pattern, or one colour under a sharp highlight."""
+SKIN_NAMES: tuple[SkinName, ...] = get_args(SkinName)
+PatternName = Literal["checks", "dots", "stripes"]
 CELL_SIZE, SPECKLE_SIZE = 0.013, 0.0042
+PATTERN_HEIGHT, PATTERN_RADIUS, PATTERN_SECTORS = 0.0125, 0.012, 8
+"""Height of a cell of a repeated pattern, and the radius up to twice which so many cells go round; twice as many beyond, and so on."""
+LEAST_CONTRAST = 0.2
+"""Between the two colours of a pattern, share of white."""
 PALETTE = np.array(
     [
         [0.82, 0.16, 0.14],
@@ -108,3 +118,47 @@ def solid_colours(points: Float[np.ndarray, "point 3"], seed: int) -> Float[np.n
     colours = np.empty((len(points), 3))
     _fill_colours(np.ascontiguousarray(points, dtype=np.float64), palette, CELL_SIZE, SPECKLE_SIZE, seed, colours)
     return colours
+
+
+def plain_colours(points: Float[np.ndarray, "point 3"], seed: int) -> Float[np.ndarray, "point 3"]:
+    """One colour per seed, with a grain of 1.5 % that no matcher holds on to."""
+    generator = np.random.default_rng(seed + 3000)
+    colour = 0.12 + 0.76 * PALETTE[generator.integers(len(PALETTE))]
+    return colour * (0.985 + 0.03 * solid_noise(points, 0.0018, 1, seed + 60)[:, None])
+
+
+def repeated_colours(points: Float[np.ndarray, "point 3"], seed: int) -> Float[np.ndarray, "point 3"]:
+    """Checks, dots or stripes in two colours, regular round z and along it, so that every cell looks like its neighbours."""
+    generator = np.random.default_rng(seed + 4000)
+    pattern: PatternName = generator.choice(["checks", "dots", "stripes"]).item()
+    ground = PALETTE[generator.integers(len(PALETTE))]
+    mark = PALETTE[generator.choice(np.nonzero(np.abs(PALETTE.mean(1) - ground.mean()) > LEAST_CONTRAST)[0])]
+    radius, height = np.hypot(points[:, 0], points[:, 1]), points[:, 2] / PATTERN_HEIGHT
+    sectors = PATTERN_SECTORS * 2 ** np.maximum(np.floor(np.log2(np.maximum(radius, 1e-9) / PATTERN_RADIUS)), 0)
+    around = np.arctan2(points[:, 1], points[:, 0]) / (2 * np.pi) * sectors
+    match pattern:
+        case "checks":
+            marked = (np.floor(around) + np.floor(height)) % 2 == 1
+        case "dots":
+            row = np.floor(height)
+            width = 2 * np.pi * radius / sectors
+            across = (around + 0.5 * (row % 2)) % 1 - 0.5
+            marked = np.hypot(across * width, (height - row - 0.5) * PATTERN_HEIGHT) < 0.32 * PATTERN_HEIGHT
+        case "stripes":
+            marked = height % 1 < 0.5
+        case _:
+            assert_never(pattern)
+    return np.where(marked[:, None], mark, ground) * (0.97 + 0.06 * solid_noise(points, 0.0018, 1, seed + 61)[:, None])
+
+
+def skin_colours(points: Float[np.ndarray, "point 3"], skin: SkinName, seed: int) -> Float[np.ndarray, "point 3"]:
+    """RGB in [0, 1] (sRGB) of points of an object with a skin."""
+    match skin:
+        case "textured":
+            return solid_colours(points, seed)
+        case "repeated":
+            return repeated_colours(points, seed)
+        case "plain" | "glossy":
+            return plain_colours(points, seed)
+        case _:
+            assert_never(skin)

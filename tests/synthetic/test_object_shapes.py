@@ -2,14 +2,17 @@
 
 import functools
 import hashlib
+import inspect
 from dataclasses import asdict
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import numpy as np
 import pytest
 import trimesh
 from scipy.ndimage import label
 
+from hoifield.cli.truth_commands import SynthCommand
 from hoifield.errors import UsageError
 from hoifield.geometry.isosurface import extract_isosurface
 from hoifield.geometry.mesh import Mesh, signed_volume
@@ -19,6 +22,7 @@ from hoifield.synthetic.families.hand_tool import Spanner
 from hoifield.synthetic.families.object_family import ObjectFamily
 from hoifield.synthetic.families.plain_solids import Box, Can, Ring
 from hoifield.synthetic.object_shapes import SHAPE_NAMES, STANDARD_NAMES, draw_family, make_held_object, make_object, sample_distances
+from hoifield.synthetic.solid_texture import SKIN_NAMES
 
 STANDARD_SHA256 = {
     "mug": "32854736b41c8c66ad7b924e591c1c27a22bf0d27c8d868b04d129d59c0a00bb",
@@ -190,6 +194,11 @@ def test_a_mesh_file_of_the_wrong_scale_is_brought_to_hand_size(tmp_path: Path) 
     np.testing.assert_allclose(mesh.vertices.min(0) + mesh.vertices.max(0), 0, atol=1e-6)
     with pytest.raises(UsageError, match="HF-SYN-001"):
         make_object(str(tmp_path / "given.ply"), instance=3)
+
+
+def test_the_command_line_names_every_shape_and_skin() -> None:
+    assert all(f"{name}, " in inspect.getsource(SynthCommand) for name in SHAPE_NAMES)
+    assert get_args(get_type_hints(SynthCommand)["skin"]) == SKIN_NAMES
 
 
 def test_an_unknown_shape_is_a_usage_error() -> None:
