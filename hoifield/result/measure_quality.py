@@ -96,7 +96,7 @@ def measure_seen_share(result: FitResult) -> float:
     scale = SEEN_SIDE / max(result.image_size)
     width, height = (round(side * scale) for side in result.image_size)
     seen = np.zeros(len(areas), bool)
-    for frame in np.flatnonzero(np.isfinite(result.T_camera_object).all((1, 2))):
+    for frame in np.flatnonzero(np.isfinite(result.T_camera_object).all((1, 2))).tolist():
         T = result.T_camera_object[frame]
         K = np.diag([scale, scale, 1.0]) @ result.K[frame]
         depth, _ = _draw(_posed_parts(result, frame), K, width, height)
