@@ -1,7 +1,7 @@
 """A list of stages carried out on a scene, with checkpoints, so that the same call goes on where a killed one stopped."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, assert_never
 
@@ -124,8 +124,3 @@ def rebuild_hand_volumes(scene: Scene) -> None:
     """The posed hands' volumes at their present articulation; they are derived, so no checkpoint holds them."""
     for actor, poses in scene.hands():
         actor.volumes = actor.build_volumes(poses)
-
-
-def shortened(stages: tuple[Stage, ...], factor: float) -> tuple[Stage, ...]:
-    """The same stages with `factor` times the steps (at least 50 of a field stage), for quick looks and tests."""
-    return tuple(replace(stage, steps=max(int(stage.steps * factor) // 50 * 50, 50 if isinstance(stage, FieldStage) else 5)) for stage in stages)

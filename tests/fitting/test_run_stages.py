@@ -12,9 +12,9 @@ from tiny_scene import FIT_FRAMES, ball_on_hand, tiny_pixels, tiny_scene
 
 from hoifield.errors import Interrupted
 from hoifield.fitting.checkpoint import FitPosition, read_checkpoint
-from hoifield.fitting.run_stages import FitPlan, run_stages, shortened
+from hoifield.fitting.run_stages import FitPlan, run_stages
 from hoifield.fitting.stage import FieldStage, PlacementStage, Stage
-from hoifield.pipelines.presets import EVERYTHING, build_preset
+from hoifield.pipelines.presets import EVERYTHING
 from hoifield.scene.scene import Scene
 
 SMALL = {"rays": 48, "frames_per_step": 3, "object_samples": 6, "hand_samples": 4}
@@ -153,16 +153,6 @@ def test_a_finished_fit_does_nothing_more(uninterrupted: tuple[Scene, Witness, F
     scene = fit(FolderStore(store.folder), witness)
     assert witness.losses == {} and witness.started == []
     assert_same_end(scene, expected)
-
-
-def test_shortened_stages_keep_their_order_and_fall_on_checkpoints():
-    stages = build_preset("draft", 0).stages
-    short = shortened(stages, 0.1)
-    assert [stage.name for stage in short] == [stage.name for stage in stages]
-    for before, after in zip(stages, short):
-        assert after.steps < before.steps
-        if isinstance(after, FieldStage):
-            assert after.steps % 50 == 0 and after.steps >= 50
 
 
 def test_the_fitted_frames_are_those_of_the_scene():
