@@ -1,6 +1,7 @@
 """The room behind the hand as a still picture on a far wall, seen by a camera that may move."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -24,21 +25,35 @@ class Room:
     K: Float[np.ndarray, "3 3"]
     """Of `light` as the room's origin sees it."""
 
+    @cached_property
+    def _halved(self) -> Float[np.ndarray, "half_height half_width 3"]:
+        """The light at half the size."""
+        height, width = self.light.shape[0] // 2, self.light.shape[1] // 2
+        return self.light[: 2 * height, : 2 * width].reshape(height, 2, width, 2, 3).mean((1, 3))
+
+    @cached_property
+    def _single(self) -> Float[np.ndarray, "height width 3"]:
+        """The light in single precision."""
+        return self.light.astype(np.float32)
+
     def seen(
         self, T_camera_room: Float[np.ndarray, "4 4"], K: Float[np.ndarray, "3 3"], width: int, height: int
     ) -> Float[np.ndarray, "height width 3"]:
-        """What a camera sees of the wall, linear RGB: the homography of a plane (Hartley and Zisserman 2004, eq. 13.2)."""
-        fine_height, fine_width = self.light.shape[:2]
-        factor = fine_width // width
-        if np.array_equal(T_camera_room, np.eye(4)) and (fine_height, fine_width) == (factor * height, factor * width):
-            return self.light.reshape(height, factor, width, factor, 3).mean((1, 3)) if factor > 1 else self.light
+        """What a camera sees of the wall, linear RGB: the homography of a plane (Hartley and Zisserman 2004, eq. 13.2).
+
+        A camera that has not moved gets the picture as it is, or at half its size; K is then not looked at.
+        """
+        if np.array_equal(T_camera_room, np.eye(4)):
+            for light in (self.light, self._halved):
+                if light.shape[:2] == (height, width):
+                    return light
         T = np.linalg.inv(T_camera_room)
         normal = T_camera_room[:3, 2]
         toward_wall = T[:3, :3] + np.outer(T[:3, 3], normal) / (WALL_DISTANCE - T[2, 3])
         corner = np.array([[1.0, 0.0, -0.5], [0.0, 1.0, -0.5], [0.0, 0.0, 1.0]])
         homography = corner @ self.K @ toward_wall @ np.linalg.inv(corner @ K)
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        seen = cv2.warpPerspective(self.light.astype(np.float32), homography, (width, height), flags=flags, borderMode=cv2.BORDER_REFLECT)
+        seen = cv2.warpPerspective(self._single, homography, (width, height), flags=flags, borderMode=cv2.BORDER_REFLECT)
         return seen.astype(np.float64)
 
 
