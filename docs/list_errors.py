@@ -35,6 +35,7 @@ AREAS = {
     "RES": "Results and meshes read",
     "RUN": "Run folder",
     "SCN": "Scene",
+    "SET": "Data sets and other programs' folders",
     "SYN": "Generated clips",
     "VID": "Clips",
 }

@@ -1,25 +1,15 @@
 """How well the answer, drawn into the picture, covers the true masks."""
 
-from pathlib import Path
+from collections.abc import Callable
 
-import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
-from hoifield.errors import MissingInput
+from hoifield.datasets.truth import Labels
 from hoifield.geometry.rasterise import rasterise_mesh
 from hoifield.result.fit_result import FitResult
 
 OBJECT, RIGHT_HAND, LEFT_HAND = 1, 2, 3
-
-
-def read_labels(folder: Path, frame: int) -> UInt8[np.ndarray, "height width"]:
-    """The label picture of one clip frame; raises MissingInput where the file is not there."""
-    path = folder / f"{frame:06d}.png"
-    labels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if labels is None:
-        raise MissingInput("HF-EVA-002", f"mask {path.name} is missing from {folder}", "generate the truth folder again")
-    return labels if labels.ndim == 2 else labels[..., 0]
 
 
 def draw_labels(result: FitResult, row: int, width: int, height: int) -> UInt8[np.ndarray, "height width"]:
@@ -48,12 +38,18 @@ def mask_overlap(prediction: Bool[np.ndarray, "height width"], truth: Bool[np.nd
 
 
 def mask_overlaps(
-    result: FitResult, rows: Int[np.ndarray, "frame"], frames: Int[np.ndarray, "frame"], mask_folder: Path
+    result: FitResult, rows: Int[np.ndarray, "frame"], frames: Int[np.ndarray, "frame"], read_labels: Callable[[int], Labels | None]
 ) -> tuple[Float[np.ndarray, "frame"], Float[np.ndarray, "frame"]]:
-    """IoU of hands and of the object per frame; `rows` are the result's rows of clip frames `frames` (-1: not placed, IoU 0)."""
+    """IoU of hands and of the object per frame; `rows` are the result's rows of clip frames `frames` (-1: not placed, IoU 0).
+
+    NaN for frames without a true mask.
+    """
     hand_overlap, object_overlap = np.zeros((2, len(frames)))
     for index, (row, frame) in enumerate(zip(rows, frames, strict=True)):
-        truth = read_labels(mask_folder, int(frame))
+        truth = read_labels(int(frame))
+        if truth is None:
+            hand_overlap[index] = object_overlap[index] = np.nan
+            continue
         drawn = draw_labels(result, int(row), truth.shape[1], truth.shape[0]) if row >= 0 else np.zeros_like(truth)
         hand_overlap[index] = mask_overlap(drawn >= RIGHT_HAND, (truth == RIGHT_HAND) | (truth == LEFT_HAND))
         object_overlap[index] = mask_overlap(drawn == OBJECT, truth == OBJECT)

@@ -2,13 +2,11 @@
 
 import math
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool
 from scipy.spatial import cKDTree
 
-from hoifield.errors import RefusedInput
 from hoifield.evaluation.align import align_surfaces
 from hoifield.evaluation.hold_protocol import compare_as_hold, hold_floor
 from hoifield.evaluation.matched_frames import MatchedFrames
@@ -21,12 +19,15 @@ REGISTERED = "rigid+scale ICP, best of 65 fixed starts"
 DIFFHOI_SAMPLES = 10_000
 
 
-def score_shape(matched: MatchedFrames, truth_folder: Path, generator: np.random.Generator, seed: int) -> list[Score]:
-    """Every shape score; those of the seen and the unseen part where truth.npz says which is which."""
+def score_shape(
+    matched: MatchedFrames, vertex_seen: Bool[np.ndarray, "vertex"] | None, generator: np.random.Generator, seed: int
+) -> list[Score]:
+    """Every shape score; those of the seen and the unseen part where the truth says which is which."""
     prediction, truth = matched.prediction.object_mesh, matched.truth.object_mesh
     registered = align_surfaces(prediction, truth, True, seed).apply_to_mesh(prediction)
     scores = _registered_scores(registered, truth, generator, seed)
-    scores += _seen_scores(registered, truth, truth_folder, generator)
+    if vertex_seen is not None:
+        scores += _seen_scores(registered, truth, vertex_seen, generator)
     return scores + _diffhoi_scores(registered, truth, seed) + _hold_scores(matched, seed)
 
 
@@ -62,19 +63,8 @@ def _given_true_size(prediction: Mesh, truth: Mesh) -> Mesh:
     return replace(prediction, vertices=(prediction.vertices - centre) * ratio + centre)
 
 
-def _seen_scores(registered: Mesh, truth: Mesh, truth_folder: Path, generator: np.random.Generator) -> list[Score]:
-    """Shape of the surface that the camera saw and of the rest, where the truth says which is which."""
-    path = truth_folder / "truth.npz"
-    if not path.is_file():
-        return []
-    with np.load(path, allow_pickle=False) as arrays:
-        vertex_seen: Bool[np.ndarray, "vertex"] = arrays["vertex_seen"].astype(bool)
-    if len(vertex_seen) != len(truth.vertices):
-        raise RefusedInput(
-            "HF-EVA-003",
-            f"truth.npz speaks of {len(vertex_seen)} vertices, object.ply has {len(truth.vertices)}",
-            "generate the truth folder again",
-        )
+def _seen_scores(registered: Mesh, truth: Mesh, vertex_seen: Bool[np.ndarray, "vertex"], generator: np.random.Generator) -> list[Score]:
+    """Shape of the surface that the camera saw and of the rest."""
     points, true_points = sample_surface(registered, SURFACE_SAMPLES, generator), sample_surface(truth, SURFACE_SAMPLES, generator)
     again = sample_surface(truth, SURFACE_SAMPLES, generator)
     seen = vertex_seen[cKDTree(truth.vertices).query(true_points)[1]]
