@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, Int, UInt8
-from numba import njit
+from numba import njit, prange
 
 from hoifield.observations.colour_models import to_lab
 from hoifield.observations.hand_region import HandRegion, region_distance, wide_arm
@@ -27,6 +27,8 @@ _STRENGTH = 2.5
 _DARKEST, _BRIGHTEST = 0.82, 1.03
 """Factors on (L + 16, a, b) that light alone may put on a surface; the cube is the factor on its radiance (0.55 to 1.09)."""
 _LEAST_SPREAD = 1.2
+_BLACK = np.array([-16.0 * 255 / 100, 128.0, 128.0], np.float32)
+"""Where L + 16, a and b are zero, in 8-bit Lab."""
 DIFFERS, EQUALS = 5.0, 2.5
 """Distances in units of the spread beyond and below which a pixel surely is something else, or surely is the background."""
 
@@ -46,24 +48,34 @@ class StillBackground:
         A shadow multiplies radiance by one factor k, hence (L + 16, a, b) by k^(1/3) (CIE 1976): the distance is taken to the nearest
         such multiple between 0.82 and 1.03.
         """
-        height, width = lab.shape[:2]
-        rows, columns = slice(top, top + height), slice(left, left + width)
-        return _distance(_soften(lab), self.lab[rows, columns], self.spread[rows, columns])
+        return _distance(_soften(lab), self.lab, self.spread, left, top)
 
 
-def _soften(lab: UInt8[np.ndarray, "height width 3"]) -> Float32[np.ndarray, "height width 3"]:
-    return cv2.GaussianBlur(lab, (0, 0), 0.8).astype(np.float32)
+def _soften(lab: UInt8[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "height width 3"]:
+    return cv2.GaussianBlur(lab, (0, 0), 0.8)
 
 
-def _distance(
-    lab: Float32[np.ndarray, "*shape 3"], background: Float32[np.ndarray, "*shape 3"], spread: Float32[np.ndarray, "*shape"]
-) -> Float32[np.ndarray, "*shape"]:
-    black = np.array([-16.0 * 255 / 100, 128.0, 128.0], np.float32)
-    seen, bare = lab - black, background - black
-    factor = np.clip((seen * bare).sum(-1) / np.maximum((bare * bare).sum(-1), 1.0), _DARKEST, _BRIGHTEST)
-    offset = seen - factor[..., None] * bare
-    away = np.sqrt((offset * offset).sum(-1)) / spread
-    return np.where(np.isfinite(away), np.minimum(away, 30.0), -1.0).astype(np.float32)
+@njit(cache=True, parallel=True)
+def _distance(lab: np.ndarray, background: np.ndarray, spread: np.ndarray, left: int, top: int) -> np.ndarray:
+    height, width = lab.shape[:2]
+    away = np.full((height, width), np.float32(-1.0))
+    for row in prange(height):
+        seen, bare = np.empty(3, np.float32), np.empty(3, np.float32)
+        for column in range(width):
+            product, square, squared = np.float32(0.0), np.float32(0.0), np.float32(0.0)
+            for channel in range(3):
+                seen[channel] = np.float32(lab[row, column, channel]) - _BLACK[channel]
+                bare[channel] = background[top + row, left + column, channel] - _BLACK[channel]
+                product += seen[channel] * bare[channel]
+                square += bare[channel] * bare[channel]
+            factor = min(max(product / max(square, np.float32(1.0)), np.float32(_DARKEST)), np.float32(_BRIGHTEST))
+            for channel in range(3):
+                offset = seen[channel] - factor * bare[channel]
+                squared += offset * offset
+            distance = np.sqrt(squared) / spread[top + row, left + column]
+            if np.isfinite(distance):
+                away[row, column] = min(distance, np.float32(30.0))
+    return away
 
 
 @dataclass(frozen=True)
@@ -104,7 +116,7 @@ def _sample(frames: WorkingFrames, regions: tuple[tuple[HandRegion, ...], ...]) 
         covered = wide_arm(regions[frame], 0, 0, width, height)
         for region in regions[frame]:
             covered |= region.capsules(0, 0, width, height, 0.25)
-        labs.append(cv2.GaussianBlur(to_lab(picture), (0, 0), 0.8))
+        labs.append(_soften(to_lab(picture)))
         distances.append(np.where(covered, np.float32(_COVERED), distance)[::4, ::4])
     return _Sampled(np.stack(labs), np.stack(distances))
 

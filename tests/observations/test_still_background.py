@@ -74,6 +74,21 @@ def still() -> tuple[WorkingFrames, StillBackground, np.ndarray, np.ndarray]:
     return frames, found, truth, wall
 
 
+def test_the_distance_is_taken_to_the_background_in_its_best_light() -> None:
+    rng = np.random.default_rng(4)
+    wall, spread = rng.uniform(0, 255, (30, 40, 3)).astype(np.float32), rng.uniform(1.2, 5, (30, 40)).astype(np.float32)
+    wall[:5, :9] = np.nan
+    lab = np.clip(np.nan_to_num(wall)[2:22, 4:34] * 0.9 + rng.normal(size=(20, 30, 3)) * 9, 0, 255).astype(np.uint8)
+    black = np.array([-16 * 255 / 100, 128, 128])
+    seen, bare = cv2.GaussianBlur(lab, (0, 0), 0.8) - black, wall[2:22, 4:34] - black
+    light = np.linspace(0.82, 1.03, 211)[:, None, None, None]
+    nearest = np.linalg.norm(seen - light * bare, axis=-1).min(0) / spread[2:22, 4:34]
+    found = StillBackground(wall, spread).distance(lab, left=4, top=2)
+    unknown = np.isnan(bare[..., 0])
+    assert unknown.any() and (found[unknown] == -1).all()
+    assert np.abs(found - np.minimum(nearest, 30))[~unknown].max() < 0.1
+
+
 def test_the_wall_behind_a_moving_hand_is_found(still: tuple[WorkingFrames, StillBackground, np.ndarray, np.ndarray]) -> None:
     _, found, _, wall = still
     known = np.isfinite(found.lab[..., 0])
