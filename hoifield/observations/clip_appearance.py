@@ -38,8 +38,8 @@ class ClipAppearance:
 
 def skin_share(appearance: ClipAppearance, lab: UInt8[np.ndarray, "*shape 3"]) -> Float32[np.ndarray, "*shape"]:
     """Density of skin against skin plus background, in [0, 1]."""
-    skin = appearance.skin.at(lab)
-    return (skin / (skin + 0.5 * appearance.background.at(lab) + _FLOOR)).astype(np.float32)
+    skin = appearance.skin.share
+    return ColourDensity(share=(skin / (skin + 0.5 * appearance.background.share + _FLOOR)).astype(np.float32)).at(lab)
 
 
 def learn_appearance(

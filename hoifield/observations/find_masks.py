@@ -218,16 +218,15 @@ def _probability(
     box: tuple[int, int, int, int],
 ) -> Float32[np.ndarray, "rows columns 3"]:
     """Class probabilities inside the box: predicted on every fourth pixel, on every second where these leave doubt."""
-    features = material.features(frame, picture, box)
-    rows, columns = features.shape[:2]
-    coarse = features[::4, ::4]
+    left, top, right, bottom = box
+    middle = material.features(frame, picture, box, step=2)
+    coarse = middle[::2, ::2]
     probability = classifier.predict(coarse.reshape(-1, coarse.shape[-1])).reshape(*coarse.shape[:2], 3)
-    middle = features[::2, ::2]
     lifted = _lift(probability, middle.shape[1], middle.shape[0])
     unsure = (lifted.max(-1) < 0.85).astype(np.uint8)
     doubtful = cv2.dilate(unsure, np.ones((3, 3), np.uint8)).astype(bool)
     lifted[doubtful] = classifier.predict(middle[doubtful])
-    return _lift(lifted, columns, rows)
+    return _lift(lifted, right - left, bottom - top)
 
 
 def _lift(probability: Float32[np.ndarray, "rows columns 3"], width: int, height: int) -> Float32[np.ndarray, "height width 3"]:

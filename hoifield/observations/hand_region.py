@@ -68,10 +68,10 @@ class HandRegion:
 
     def arm_strip(self, left: int, top: int, width: int, height: int, spread: float = 0.3) -> Bool[np.ndarray, "height width"]:
         """True on the strip that goes on from the wrist: half as wide as `spread` palm sizes, widening by `spread`."""
-        columns, rows = np.meshgrid(np.arange(width) + left + 0.5, np.arange(height) + top + 0.5)
-        offset = np.stack([columns, rows], axis=-1) - self.keypoints[0]
-        along = offset @ self.arm_direction / self.palm_size
-        across = np.abs(offset[..., 0] * self.arm_direction[1] - offset[..., 1] * self.arm_direction[0]) / self.palm_size
+        columns = (np.arange(width) + left + 0.5 - self.keypoints[0, 0]) / self.palm_size
+        rows = (np.arange(height)[:, None] + top + 0.5 - self.keypoints[0, 1]) / self.palm_size
+        x, y = self.arm_direction
+        along, across = columns * x + rows * y, np.abs(columns * y - rows * x)
         return (along > 0.35) & (across < spread * (1.0 + np.maximum(along, 0.0)))
 
 

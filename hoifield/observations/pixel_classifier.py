@@ -22,8 +22,9 @@ def pixel_features(
     left: int = 0,
     top: int = 0,
     maps: tuple[Float32[np.ndarray, "height width"], ...] = (),
-) -> Float32[np.ndarray, "height width feature"]:
-    """Features of every pixel: Lab at three scales, local contrast, place relative to the hand, then the given extra `maps`.
+    step: int = 1,
+) -> Float32[np.ndarray, "rows columns feature"]:
+    """Features of every `step`-th pixel: Lab at three scales, local contrast, place relative to the hand, then the given extra `maps`.
 
     `picture` is the part of the working picture whose upper left pixel is (`left`, `top`); `regions` are the hands of the frame in
     pixels of the whole working picture. Distances are in hand lengths, clipped.
@@ -38,7 +39,7 @@ def pixel_features(
         distance = np.min([region.signed_distance(left, top, width, height) for region in regions], axis=0)
         layers.append(np.clip(distance, -0.3, 1.0)[..., None].astype(np.float32))
     layers.extend(layer[..., None].astype(np.float32) for layer in maps)
-    return np.concatenate(layers, axis=-1)
+    return np.concatenate([layer[::step, ::step] for layer in layers], axis=-1)
 
 
 @dataclass(frozen=True)

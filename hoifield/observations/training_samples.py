@@ -38,13 +38,13 @@ class ClipMaterial:
         return self.regions[frame] if self.regions else ()
 
     def features(
-        self, frame: int, picture: UInt8[np.ndarray, "height width 3"], box: tuple[int, int, int, int]
+        self, frame: int, picture: UInt8[np.ndarray, "height width 3"], box: tuple[int, int, int, int], step: int = 1
     ) -> Float32[np.ndarray, "rows columns feature"]:
-        """Pixel features inside `box` = (left, top, right, bottom) of a working picture."""
+        """Features of every `step`-th pixel inside `box` = (left, top, right, bottom) of a working picture."""
         left, top, right, bottom = box
         part = np.ascontiguousarray(picture[top:bottom, left:right])
         changed = () if self.appearance.still is None else (self.appearance.difference(to_lab(part), left, top),)
-        return pixel_features(part, self.regions_of(frame), left, top, (*changed, self.appearance.skin_map(part)))
+        return pixel_features(part, self.regions_of(frame), left, top, (*changed, self.appearance.skin_map(part)), step)
 
 
 def certain_hand(

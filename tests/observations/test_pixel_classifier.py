@@ -3,7 +3,8 @@
 import numpy as np
 from sklearn.ensemble import ExtraTreesClassifier
 
-from hoifield.observations.pixel_classifier import fit_pixel_classifier
+from hoifield.observations.hand_region import HandRegion
+from hoifield.observations.pixel_classifier import fit_pixel_classifier, pixel_features
 
 
 def clouds(classes: np.ndarray) -> np.ndarray:
@@ -26,3 +27,12 @@ def test_a_class_without_samples_gets_no_probability() -> None:
     probability = fit_pixel_classifier(clouds(classes), classes, seed=0, trees=10).predict(clouds(classes))
     assert probability[:, 2].max() == 0.0
     assert np.abs(probability.sum(-1) - 1).max() < 1e-5
+
+
+def test_features_of_every_second_pixel_are_those_of_all_pixels() -> None:
+    rng = np.random.default_rng(2)
+    picture = rng.integers(0, 255, (31, 40, 3), dtype=np.uint8)
+    hands, maps = (HandRegion("right", rng.uniform(5, 30, (21, 2)), 8.0),), (rng.random((31, 40), np.float32),)
+    everywhere = pixel_features(picture, hands, 3, 5, maps)
+    assert (pixel_features(picture, hands, 3, 5, maps, step=2) == everywhere[::2, ::2]).all()
+    assert everywhere.std((0, 1)).min() > 0
