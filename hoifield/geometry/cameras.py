@@ -32,13 +32,6 @@ class Camera:
         scale = np.diag([width / self.width, height / self.height, 1.0])
         return Camera(K=scale @ self.K, width=width, height=height)
 
-    def cropped(self, left: float, top: float, width: int, height: int) -> "Camera":
-        """The same camera for the crop whose upper left corner is (`left`, `top`)."""
-        K = self.K.copy()
-        K[0, 2] -= left
-        K[1, 2] -= top
-        return Camera(K=K, width=width, height=height)
-
 
 def project(points: Float[Tensor, "*batch 3"], K: Float[Tensor, "*#batch 3 3"]) -> Float[Tensor, "*batch 2"]:
     """Pixels of camera-frame points; depth is clamped to 1 mm so that points behind the camera stay finite."""

@@ -9,7 +9,6 @@ from numba import njit, prange
 
 from hoifield.errors import RefusedInput
 from hoifield.geometry.bounding_tree import build_tree, refit_boxes
-from hoifield.geometry.mesh_winding import winding_moments, winding_sums
 
 STACK_SIZE = 64
 REJECTED_CODE = "HF-GEO-001"
@@ -37,11 +36,10 @@ class RayHits:
 
 
 class MeshDistance:
-    """Distance, ray and winding-number queries of one closed mesh; `refit` follows a mesh that deforms.
+    """Distance and ray queries of one closed mesh; `refit` follows a mesh that deforms.
 
     The sign is that of the angle-weighted pseudo-normal of the nearest face, edge or vertex (Baerentzen and Aanaes 2005): exact for
-    watertight meshes without self-intersection. Where parts overlap (a closed fist), `winding_number` tells inside from outside.
-    Queries run in parallel over points and repeat bit for bit.
+    watertight meshes without self-intersection, and wrong where parts overlap (a closed fist). Queries run in parallel over points and repeat bit for bit.
     """
 
     def __init__(self, vertices: Float[np.ndarray, "vertex 3"], faces: Int[np.ndarray, "face 3"]) -> None:
@@ -84,18 +82,6 @@ class MeshDistance:
         distance, face, barycentric = np.empty(len(starts)), np.empty(len(starts), dtype=np.int32), np.zeros((len(starts), 3))
         _cast(starts, ways / length, self._corners, tree.boxes, tree.child, tree.first, tree.count, distance, face, barycentric)
         return RayHits(distance, np.where(face >= 0, tree.order[face], -1), barycentric)
-
-    def winding_number(self, points: Float[np.ndarray, "point 3"]) -> Float[np.ndarray, "point"]:
-        """Generalised winding number (Jacobson et al. 2013): 0 outside, 1 inside, 2 where two parts overlap.
-
-        Far groups of faces count as one dipole (Barill et al. 2018, first order); the error stays well under 0.1.
-        """
-        queries = _checked(points, "query points")
-        tree = self._tree
-        moments = winding_moments(self._corners, tree.boxes, tree.child, tree.first, tree.count)
-        result = np.empty(len(queries))
-        winding_sums(queries, self._corners, tree.child, tree.first, tree.count, moments, result)
-        return result
 
     def _set_vertices(self, vertices: Float[np.ndarray, "vertex 3"]) -> None:
         self._corners = _checked(vertices, "mesh vertices")[self._ordered]

@@ -7,7 +7,7 @@ on pictures.
 
 import cv2
 import numpy as np
-from jaxtyping import Float, Float32, UInt8
+from jaxtyping import Float32, UInt8
 from numba import njit, prange
 
 _ROW_STEPS = np.array([0, 1, 1, 1, 0, -1, -1, -1])
@@ -52,23 +52,6 @@ def smooth_labels(
 ) -> UInt8[np.ndarray, "height width"]:
     """Labels of low energy for the given label costs and border costs (see `edge_weights`)."""
     return _pass_messages(np.ascontiguousarray(cost, np.float32), np.ascontiguousarray(weight, np.float32), iterations)
-
-
-def labelling_energy(
-    labels: UInt8[np.ndarray, "height width"], cost: Float[np.ndarray, "height width label"], weight: Float[np.ndarray, "height width 4"]
-) -> float:
-    """Energy of a labelling: the readable definition of what `smooth_labels` lowers."""
-    height, width = labels.shape
-    energy = 0.0
-    for row in range(height):
-        for column in range(width):
-            energy += float(cost[row, column, labels[row, column]])
-            for direction in range(4):
-                other_row, other_column = row + int(_ROW_STEPS[direction]), column + int(_COLUMN_STEPS[direction])
-                inside = 0 <= other_row < height and 0 <= other_column < width
-                if inside and labels[row, column] != labels[other_row, other_column]:
-                    energy += float(weight[row, column, direction])
-    return energy
 
 
 @njit(cache=True, inline="always")

@@ -1,7 +1,6 @@
 """report.html: one file that opens anywhere, without a network: verdict first, then video, shape, figures, stages and curves."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from hoifield.report.charts import curves_from_metrics, draw_bar, draw_curve, draw_timeline
 from hoifield.report.figures import (
@@ -17,18 +16,9 @@ from hoifield.report.markup import Markup, data_block, data_uri, element, join, 
 from hoifield.report.report_content import Picture, ReportContent
 from hoifield.report.scene_block import encode_viewer_scene, thin_rows
 from hoifield.result.fit_result import FitResult
-from hoifield.storage import write_file
 
 LARGEST_VIDEO = 40_000_000
 """Bytes; a longer video stays beside the report and is named."""
-
-
-def write_report(run_folder: Path, content: ReportContent) -> Path:
-    """Write report/report.html of a run folder and return its path."""
-    path = run_folder / "report" / "report.html"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_file(path, render_report(content).encode("utf-8"))
-    return path
 
 
 def render_report(content: ReportContent) -> str:

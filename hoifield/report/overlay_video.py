@@ -13,7 +13,6 @@ from hoifield.clip.clip import Clip
 from hoifield.errors import InputOutputFailure
 from hoifield.geometry.mesh import Mesh
 from hoifield.report.draw_meshes import blend_drawing, draw_meshes
-from hoifield.report.turntable import printable
 from hoifield.result.fit_result import FitResult
 
 SKIN = {"right": np.array([0.93, 0.72, 0.58]), "left": np.array([0.80, 0.66, 0.86])}
@@ -114,7 +113,12 @@ def _tagged(frame: UInt8[np.ndarray, "height width 3"], text: str) -> UInt8[np.n
     tagged = np.ascontiguousarray(frame)
     tagged = tagged.copy()
     size = max(0.45, frame.shape[0] / 900)
-    (width, height), base = cv2.getTextSize(printable(text), cv2.FONT_HERSHEY_SIMPLEX, size, 1)
+    (width, height), base = cv2.getTextSize(_printable(text), cv2.FONT_HERSHEY_SIMPLEX, size, 1)
     tagged[: height + base + 8, : width + 12] = (tagged[: height + base + 8, : width + 12] * 0.35).astype(np.uint8)
-    cv2.putText(tagged, printable(text), (6, height + 5), cv2.FONT_HERSHEY_SIMPLEX, size, (245, 245, 245), 1, cv2.LINE_AA)
+    cv2.putText(tagged, _printable(text), (6, height + 5), cv2.FONT_HERSHEY_SIMPLEX, size, (245, 245, 245), 1, cv2.LINE_AA)
     return tagged
+
+
+def _printable(text: str) -> str:
+    """The text in the letters that the picture font has; others become "?"."""
+    return "".join(letter if " " <= letter <= "~" else "?" for letter in text)

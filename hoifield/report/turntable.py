@@ -1,8 +1,5 @@
-"""Pictures of a mesh from all sides, and sheets of pictures."""
+"""Pictures of a mesh from all sides."""
 
-from collections.abc import Sequence
-
-import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
@@ -10,7 +7,6 @@ from hoifield.geometry.mesh import Mesh
 from hoifield.report.draw_meshes import draw_meshes
 
 PAPER = 246
-INK = (70, 72, 78)
 SUPERSAMPLING = 2
 
 
@@ -24,29 +20,6 @@ def render_turntable(mesh: Mesh, views: int = 8, size: int = 200, clay: bool = F
     directions += [(0.0, np.pi / 2), (0.0, -np.pi / 2)]
     shown = Mesh(mesh.vertices, mesh.faces) if clay else mesh
     return np.concatenate([_render_view(shown, turn, raised, size) for turn, raised in directions], axis=1)
-
-
-def contact_sheet(
-    pictures: Sequence[UInt8[np.ndarray, "height width 3"]], labels: Sequence[str], columns: int, cell_width: int = 320
-) -> UInt8[np.ndarray, "height width 3"]:
-    """The pictures in rows of `columns`, each scaled to `cell_width` pixels, its label underneath. Raises ValueError without a picture."""
-    cells = []
-    for picture, label in zip(pictures, labels, strict=True):
-        height = max(1, round(picture.shape[0] * cell_width / picture.shape[1]))
-        scaled = cv2.resize(picture, (cell_width, height), interpolation=cv2.INTER_AREA)
-        caption = np.full((22, cell_width, 3), PAPER, dtype=np.uint8)
-        cv2.putText(caption, printable(label), (4, 15), cv2.FONT_HERSHEY_SIMPLEX, 0.42, INK, 1, cv2.LINE_AA)
-        cells.append(np.concatenate([scaled, caption]))
-    height = max(cell.shape[0] for cell in cells)
-    cells = [np.pad(cell, ((0, height - cell.shape[0]), (2, 2), (0, 0)), constant_values=PAPER) for cell in cells]
-    blank = np.full_like(cells[0], PAPER)
-    rows = [cells[start : start + columns] for start in range(0, len(cells), columns)]
-    return np.concatenate([np.concatenate(row + [blank] * (columns - len(row)), axis=1) for row in rows])
-
-
-def printable(text: str) -> str:
-    """The text in the letters that the picture font has; others become "?"."""
-    return "".join(letter if " " <= letter <= "~" else "?" for letter in text)
 
 
 def _render_view(mesh: Mesh, turn: float, raised: float, size: int) -> UInt8[np.ndarray, "size size 3"]:

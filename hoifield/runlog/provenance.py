@@ -1,8 +1,7 @@
-"""What a result depends on besides its input: package versions, machine kind, seed and device. No host or user names."""
+"""What a result depends on besides its input and seed: package versions. No host or user names."""
 
 import importlib.metadata
 import platform
-from typing import Any
 
 import hoifield
 
@@ -21,9 +20,3 @@ def package_versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return versions
-
-
-def collect_provenance(seed: int, device: str) -> dict[str, Any]:
-    """A JSON object for result.json and the metrics: versions, platform, seed, device ("cpu" or a device name)."""
-    machine = {"system": platform.system(), "release": platform.release(), "machine": platform.machine()}
-    return {"versions": package_versions(), "platform": machine, "seed": seed, "device": device}

@@ -39,13 +39,6 @@ def test_resizing_scales_positions_so_that_pixel_centres_stay_at_a_half():
     assert (small.width, small.height) == (320, 120)
 
 
-def test_cropping_shifts_positions_and_leaves_the_camera_alone():
-    part = CAMERA.cropped(100, 40, 200, 150)
-    before, after = project(points(), torch.tensor(CAMERA.K)), project(points(), torch.tensor(part.K))
-    assert torch.allclose(after, before - torch.tensor([100.0, 40.0], dtype=torch.float64))
-    assert CAMERA.K[0, 2] == 310.0
-
-
 def test_points_behind_the_camera_stay_finite():
     behind = torch.tensor([[0.1, 0.1, -1.0], [0.1, 0.1, 0.0]])
     assert torch.isfinite(project(behind, torch.tensor(CAMERA.K).float())).all()

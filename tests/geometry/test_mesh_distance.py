@@ -1,4 +1,4 @@
-"""Distances, signs, rays and winding numbers against brute force."""
+"""Distances, signs and rays against brute force."""
 
 import numpy as np
 import pytest
@@ -100,24 +100,6 @@ def test_rays_equal_brute_force(name: str) -> None:
     assert 50 < hit.sum()
     feet = surface_points(vertices, faces, hits.face[hit], hits.barycentric[hit])
     np.testing.assert_allclose(feet, origins[hit] + unit[hit] * hits.distance[hit, None], atol=1e-9)
-
-
-def test_winding_numbers_equal_brute_force() -> None:
-    vertices, faces = torus()
-    points = points_around(vertices, faces, 300, seed=5)
-    found = MeshDistance(vertices, faces).winding_number(points)
-    expected = np.array([winding_number_slowly(point, vertices, faces) for point in points])
-    np.testing.assert_allclose(found, expected, atol=0.1)
-    assert np.array_equal(found > 0.5, expected > 0.5)
-
-
-def test_winding_numbers_count_overlaps_that_the_sign_misses() -> None:
-    box = trimesh.creation.box(extents=(0.1, 0.1, 0.1))
-    vertices = np.concatenate([box.vertices, box.vertices + [0.06, 0.0, 0.0]])
-    faces = np.concatenate([box.faces, box.faces + 8])
-    distance = MeshDistance(vertices, faces)
-    points = np.array([[0.03, 0.001, 0.002], [-0.03, 0.0, 0.001], [0.2, 0.0, 0.0]])
-    np.testing.assert_allclose(distance.winding_number(points), [2.0, 1.0, 0.0], atol=0.05)
 
 
 def test_degenerate_faces_do_no_harm() -> None:

@@ -6,7 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from hoifield.observations.label_smoothing import edge_weights, labelling_energy, smooth_labels
+from hoifield.observations.label_smoothing import edge_weights, smooth_labels
+
+STEPS = ((0, 1), (1, -1), (1, 0), (1, 1))
+"""Rows down and columns right to the neighbour of each border cost."""
 
 
 def random_problem(height: int, width: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -14,6 +17,19 @@ def random_problem(height: int, width: int, seed: int) -> tuple[np.ndarray, np.n
     cost = rng.uniform(0, 2, (height, width, 3)).astype(np.float32)
     picture = rng.integers(0, 255, (height, width, 3), dtype=np.uint8)
     return cost, edge_weights(picture, 1.0)
+
+
+def labelling_energy(labels: np.ndarray, cost: np.ndarray, weight: np.ndarray) -> float:
+    """What the smoothing lowers: each pixel's cost of its label, and the border costs between neighbours with different ones."""
+    height, width = labels.shape
+    energy = 0.0
+    for row, column in itertools.product(range(height), range(width)):
+        energy += float(cost[row, column, labels[row, column]])
+        for direction, (down, right) in enumerate(STEPS):
+            other = row + down, column + right
+            if 0 <= other[0] < height and 0 <= other[1] < width and labels[row, column] != labels[other]:
+                energy += float(weight[row, column, direction])
+    return energy
 
 
 def lowest_energy(cost: np.ndarray, weight: np.ndarray) -> float:
@@ -42,7 +58,7 @@ def test_a_border_costs_less_where_colours_differ_and_nothing_beyond_the_picture
     pairs = {
         (row, column, direction): ((lab[row, column] - lab[row + down, column + right]) ** 2).sum()
         for row, column in itertools.product(range(6), range(7))
-        for direction, (down, right) in enumerate(((0, 1), (1, -1), (1, 0), (1, 1)))
+        for direction, (down, right) in enumerate(STEPS)
         if row + down < 6 and 0 <= column + right < 7
     }
     expected = np.zeros((6, 7, 4))

@@ -11,7 +11,7 @@ from hoifield.geometry.mesh import Mesh
 from hoifield.report.draw_meshes import blend_drawing, draw_meshes, find_outline
 from hoifield.report.overlay_video import draw_overlay_frame, panel_size, posed_meshes, write_overlay
 from hoifield.report.report_content import draw_labels, picture_masks
-from hoifield.report.turntable import PAPER, contact_sheet, render_turntable
+from hoifield.report.turntable import PAPER, render_turntable
 from hoifield.result.fit_result import FitResult
 
 K = np.array([[100.0, 0.0, 50.0], [0.0, 100.0, 50.0], [0.0, 0.0, 1.0]])
@@ -97,13 +97,6 @@ def test_only_the_view_from_above_shows_the_bottom_of_the_cavity() -> None:
 
 def test_an_empty_mesh_gives_empty_pictures() -> None:
     assert (render_turntable(Mesh(np.zeros((0, 3)), np.zeros((0, 3), dtype=int)), size=16) == PAPER).all()
-
-
-def test_a_contact_sheet_fills_its_last_row_with_paper() -> None:
-    pictures = [np.zeros((60, 80, 3), dtype=np.uint8)] * 3
-    sheet = contact_sheet(pictures, ["a", "b", "caf\u00e9"], columns=2, cell_width=80)
-    assert sheet.shape == (2 * 82, 2 * 84, 3)
-    assert (sheet[82:, 84:] == PAPER).all() and (sheet[:60, 2:82] == 0).all()
 
 
 def test_labels_tint_object_and_hands_in_their_own_colours() -> None:

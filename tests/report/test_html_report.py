@@ -13,7 +13,7 @@ from hoifield.clip.clip import Clip
 from hoifield.errors import MissingInput
 from hoifield.observations.observations import Readiness, Reason
 from hoifield.report.charts import curves_from_metrics, draw_curve, draw_timeline
-from hoifield.report.html_report import render_report, write_report
+from hoifield.report.html_report import render_report
 from hoifield.report.markup import data_block, element, safe_text
 from hoifield.report.overlay_video import write_overlay
 from hoifield.report.report_content import Picture, ReportContent, StageTime, collect_content
@@ -134,7 +134,7 @@ def test_verdict_and_reasons_come_before_everything_else(result: FitResult) -> N
 
 def test_a_refused_clip_gets_a_page_without_viewer(tmp_path: Path, result: FitResult) -> None:
     write_refusal(tmp_path / "result", {**result.summary, "status": "refused"})
-    page = Page(write_report(tmp_path, collect_content(tmp_path)).read_text())
+    page = Page(render_report(collect_content(tmp_path)))
     assert page.count("canvas") == 0 and page.count("script") == 0
     assert "refused" in page.visible
 
@@ -150,7 +150,7 @@ def test_a_whole_run_folder_becomes_one_page(run_folder: Path, clip: Clip, resul
     for step in range(20):
         log.scalar(step, "loss/colour", 1.0 / (step + 1))
     log.scalar(20, "loss/colour", float("nan"))
-    page = Page(write_report(run_folder, collect_content(run_folder, clip)).read_text())
+    page = Page(render_report(collect_content(run_folder, clip)))
     assert page.count("video") == 1 and page.count("canvas") == 1 and page.count("polyline") == 1
     assert "loss/colour" in page.visible
     assert not any("/" in str(run_folder) and str(run_folder) in text for text in page.visible)

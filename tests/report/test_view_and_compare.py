@@ -8,7 +8,7 @@ import pytest
 
 from hoifield.errors import MissingInput, RefusedInput, UsageError
 from hoifield.report.compare import write_comparison
-from hoifield.report.html_report import write_report
+from hoifield.report.html_report import render_report
 from hoifield.report.report_content import ReportContent
 from hoifield.report.view import ReportServer
 from hoifield.result.fit_result import FitResult
@@ -21,7 +21,8 @@ def served(tmp_path_factory: pytest.TempPathFactory, result: FitResult) -> Path:
     """A run folder with a result and a report."""
     folder = tmp_path_factory.mktemp("served") / "run"
     write_result(folder / "result", result)
-    write_report(folder, ReportContent(result.summary, result))
+    (folder / "report").mkdir()
+    (folder / "report" / "report.html").write_text(render_report(ReportContent(result.summary, result)), encoding="utf-8")
     return folder
 
 
