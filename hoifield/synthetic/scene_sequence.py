@@ -10,7 +10,7 @@ from hoifield.synthetic.appearance import ambient_access, lit_share
 from hoifield.synthetic.hand_object_motion import HandObjectMotion, Moment
 from hoifield.synthetic.scene_mesh import Arrangement, SceneParts
 
-ACCESS_SPACING = 4
+ACCESS_SPACING = 6
 """Frames between traces of the sky where fingers or object move in the hand; it changes slowly and is blended between them."""
 KEPT_TRACES = 3
 
