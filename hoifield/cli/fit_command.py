@@ -16,7 +16,7 @@ class FitCommand:
     """Recover hand, object and contact of one clip into a run folder. The same command again resumes, or says that it is done."""
 
     video: Annotated[Path, tyro.conf.arg(metavar="CLIP")]
-    """Video file, or folder of images."""
+    """Video file, folder of images, or HOLD's build/ folder, which brings its masks and camera."""
     out: Annotated[Path | None, tyro.conf.arg(metavar="RUN")] = None
     """Run folder; by default runs/<name of the clip>."""
     preset: Literal["auto", "draft", "standard", "fine"] = "auto"
@@ -51,18 +51,19 @@ class FitCommand:
         require_folder(self.masks, "--masks")
         require_seed(self.seed)
         from hoifield.cli.threads import use_threads
-        from hoifield.clip.open_clip import name_clip
+        from hoifield.pipelines.bring_clip import bring_clip
         from hoifield.pipelines.fit_video import FitVideoConfig, fit_video
         from hoifield.pipelines.observe import ObserveConfig
 
         use_threads()
         point = parse_object_point(self.object_point)
-        require_sam2_weights(self.sam2_weights, self.masks, point)
-        out = self.out or Path("runs") / name_clip(self.video)
-        observe = ObserveConfig(self.hand, self.actor, self.intrinsics, self.masks, point, self.seed, self.sam2_weights)
+        named = bring_clip(self.video, self.masks, self.intrinsics)
+        require_sam2_weights(self.sam2_weights, named.masks, point)
+        out = self.out or Path("runs") / named.name
+        observe = ObserveConfig(self.hand, self.actor, named.intrinsics, named.masks, point, self.seed, self.sam2_weights)
         config = FitVideoConfig(observe, self.preset, self.device, self.max_frames, self.seed)
         with ProgressConsole() as console:
-            outcome = fit_video(self.video, out, config, console.announce, console.announce_step)
+            outcome = fit_video(named.video, out, config, console.announce, console.announce_step)
             if outcome.was_done:
                 console.announce("this run is done already")
             for reason in outcome.reasons:

@@ -52,23 +52,22 @@ class ViewCommand:
 
 @dataclass(frozen=True)
 class ExportCommand:
-    """Write the result of a run as one file."""
+    """Write the result of a run for another program."""
 
     run_folder: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
     """Run folder."""
-    format: Literal["glb", "ply", "obj", "usd", "npz"]
-    """glb: animated scene; ply, obj: object mesh; usd: scene; npz: all arrays."""
-    out: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
-    """File to write; by default RUN/exports/<run>.<format>."""
+    format: Literal["glb", "ply", "obj", "usd", "npz", "hold", "arctic"]
+    """glb: animated scene; ply, obj: object mesh; usd: scene; npz: all arrays; hold: HOLD's build/ folder (a run with --actor mano);
+    arctic: zip for HOLD's ARCTIC server, to which each run adds the sequence that its folder is named after."""
+    out: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
+    """File (hold: folder) to write; by default RUN/exports/<run>.<format>."""
 
     def run(self) -> int:
         """Carries it out; gives the exit code."""
         require_run(self.run_folder)
-        from hoifield.result.export import export_result
+        from hoifield.pipelines.export_run import export_run
 
-        out = self.out or self.run_folder / "exports" / f"{self.run_folder.resolve().name}.{self.format}"
-        out.parent.mkdir(parents=True, exist_ok=True)
-        print(export_result(self.run_folder, self.format, out))
+        print(export_run(self.run_folder, self.format, self.out))
         return ExitCode.DONE
 
 

@@ -17,7 +17,7 @@ class ObserveCommand:
     """Hand, masks, object track and a verdict before any fit: DIR/masks/%06d.png and DIR/readiness.json."""
 
     video: Annotated[Path, tyro.conf.arg(metavar="CLIP")]
-    """Video file, or folder of images."""
+    """Video file, folder of images, or HOLD's build/ folder, which brings its masks and camera."""
     out: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
     """Folder for the observations; by default observations/<name of the clip>."""
     hand: Literal["auto", "left", "right", "both"] = "auto"
@@ -42,18 +42,20 @@ class ObserveCommand:
         require_folder(self.masks, "--masks")
         require_seed(self.seed)
         from hoifield.cli.threads import use_threads
-        from hoifield.clip.open_clip import name_clip, open_clip
+        from hoifield.clip.open_clip import open_clip
         from hoifield.observations.observations_folder import save_observations
+        from hoifield.pipelines.bring_clip import bring_clip
         from hoifield.pipelines.observe import ObserveConfig, observe_clip
         from hoifield.pipelines.presets import build_preset
         from hoifield.storage import commit_directory
 
         use_threads()
         point = parse_object_point(self.object_point)
-        require_sam2_weights(self.sam2_weights, self.masks, point)
-        out = self.out or Path("observations") / name_clip(self.video)
-        config = ObserveConfig(self.hand, self.actor, self.intrinsics, self.masks, point, self.seed, self.sam2_weights)
-        clip = open_clip(self.video)
+        named = bring_clip(self.video, self.masks, self.intrinsics)
+        require_sam2_weights(self.sam2_weights, named.masks, point)
+        out = self.out or Path("observations") / named.name
+        config = ObserveConfig(self.hand, self.actor, named.intrinsics, named.masks, point, self.seed, self.sam2_weights)
+        clip = open_clip(named.video)
         with ProgressConsole() as console:
             announce = (lambda line: None) if self.json else console.announce
             observations = observe_clip(clip, config, build_preset("draft", self.seed).most_frames, announce)

@@ -79,7 +79,7 @@ def complete_hand(hand: AnnotatedHand) -> HandResult | None:
     frames = len(hand.root)
     T = np.full((frames, 4, 4), np.nan)
     T[:, :3, :3], T[:, :3, 3], T[:, 3] = hand.rotation, hand.root, [0.0, 0.0, 0.0, 1.0]
-    pose = np.concatenate([_axis_angles(hand.rotation)[:, None], hand.pose], axis=1)
+    pose = np.concatenate([axis_angles_of(hand.rotation)[:, None], hand.pose], axis=1)
     known = np.isfinite(T).all((1, 2)) & np.isfinite(pose).all((1, 2))
     vertices, keypoints = np.full((frames, 0, 3), np.nan), hand.keypoints
     if model is not None and known.any():
@@ -119,7 +119,7 @@ def rotations_of(axis_angles: Float[np.ndarray, "frame 3"]) -> Float[np.ndarray,
     return matrix_from_axis_angle(torch.from_numpy(np.asarray(axis_angles, dtype=np.float64))).numpy()
 
 
-def _axis_angles(rotation: Float[np.ndarray, "frame 3 3"]) -> Float[np.ndarray, "frame 3"]:
+def axis_angles_of(rotation: Float[np.ndarray, "frame 3 3"]) -> Float[np.ndarray, "frame 3"]:
     """Axis-angles of rotations; NaN for NaN."""
     known = np.isfinite(rotation).all((1, 2))
     angles = np.full((len(rotation), 3), np.nan)
