@@ -160,6 +160,19 @@ def _object_findings(track: ObjectTrack | None, limits: ReadinessLimits, measure
     return found
 
 
+def _findings_without_object(
+    hands: tuple[HandTrack, ...], masks: FrameMasks, unused: tuple[UnusedHand, ...], limits: ReadinessLimits, measured: dict[str, float]
+) -> list[_Finding]:
+    found = _hand_findings(hands, limits, measured)
+    found += _second_hand_findings(hands, unused, masks, limits, measured)
+    return found + _mask_findings(masks, limits, measured)
+
+
+def refuses_already(hands: tuple[HandTrack, ...], masks: FrameMasks) -> bool:
+    """Whether hands and masks alone refuse the clip: `assess_readiness` then does not look at the object's track, which takes minutes to find."""
+    return any(finding.refuses for finding in _findings_without_object(hands, masks, (), ReadinessLimits(), {}))
+
+
 def assess_readiness(
     clip: Clip,
     focal_source: str,
@@ -179,9 +192,7 @@ def assess_readiness(
     """
     limits = ReadinessLimits()
     measured: dict[str, float] = {"frames": float(clip.frame_count)}
-    found = _hand_findings(hands, limits, measured)
-    found += _second_hand_findings(hands, unused_hands, masks, limits, measured)
-    found += _mask_findings(masks, limits, measured)
+    found = _findings_without_object(hands, masks, unused_hands, limits, measured)
     if not any(finding.refuses for finding in found):
         found += _object_findings(object_track, limits, measured)
     blurred = sharpness < limits.sharpness_poor * np.percentile(sharpness, 90)

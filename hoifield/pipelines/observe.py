@@ -12,7 +12,7 @@ from hoifield.actors.choose_actor import load_actor
 from hoifield.clip.choose_frames import choose_fit_frames, measure_sharpness
 from hoifield.clip.clip import Clip
 from hoifield.geometry.cameras import Camera
-from hoifield.observations.assess_readiness import assess_readiness
+from hoifield.observations.assess_readiness import assess_readiness, refuses_already
 from hoifield.observations.correct_hand_masks import correct_hand_masks
 from hoifield.observations.find_masks import find_masks
 from hoifield.observations.frame_masks import FrameMasks
@@ -64,7 +64,7 @@ class ObserveConfig:
 
 
 def observe_clip(clip: Clip, config: ObserveConfig, most_frames: int, announce: Announce) -> Observations:
-    """Hand track, masks, object track, camera and readiness of a clip."""
+    """Hand track, masks, object track, camera and readiness of a clip; no object track where hand and masks refuse it already."""
     camera, focal_source = guess_camera(clip, config.intrinsics)
     announce(f"camera: focal {camera.focal:.0f} px ({focal_source})")
     tracked = track_hands(clip, camera, config.hand, config.actor)
@@ -77,10 +77,11 @@ def observe_clip(clip: Clip, config: ObserveConfig, most_frames: int, announce: 
         masks = propagate_with_sam2(clip, hands, config.masks, config.object_point, config.sam2_weights)
     masks = correct_hand_masks(masks, hands, tuple(load_actor(config.actor, hand.side) for hand in hands), camera)
     announce(f"masks: object confidence {np.median(masks.object_confidence):.2f} (median)")
-    track = track_object(clip, camera, hands, masks, config.seed) if hands else None
+    refused = refuses_already(hands, masks)
+    track = None if refused else track_object(clip, camera, hands, masks, config.seed)
     hands, track = _tie_to_hand(hands, track, masks, config, camera, clip, announce)
     if track is None:
-        announce("object: none found")
+        announce("object: not looked for, hand and masks refuse the clip" if refused else "object: none found")
     else:
         announce(f"object: {np.isfinite(track.T_camera_object).all((1, 2)).sum()} frames placed, silhouettes agree {np.nanmedian(track.silhouette_iou):.2f}")
     sharpness = measure_sharpness(clip, _boxes(masks.labels, clip), None)

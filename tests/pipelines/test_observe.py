@@ -1,13 +1,19 @@
-"""What identifies a run (the content of what the user gave, not its name), and which way the masks are made."""
+"""What identifies a run (the content of what the user gave, not its name), which way the masks are made, and what is not looked for."""
 
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 import cv2
 import numpy as np
+import pytest
+from tiny_scene import FRAMES, ball_on_hand
 
 from hoifield.clip.open_clip import open_clip
+from hoifield.observations.assess_readiness import assess_readiness, refuses_already
+from hoifield.observations.track_hands import TrackedHands
+from hoifield.pipelines import observe
 from hoifield.pipelines.observe import ObserveConfig, digest_folder, observe_clip
 
 
@@ -66,3 +72,31 @@ def test_named_weights_of_sam2_make_the_masks(tmp_path: Path, sam2_stand_in: Mod
     assert len(sam2_stand_in.built) == 1
     assert set(found.masks.source) == {"carried"} and (found.masks.labels[:, 60, 80] == 1).all() and (found.masks.labels == 1).mean() < 0.05
     assert found.readiness.verdict == "refuse", "no hand"
+
+
+@pytest.mark.parametrize(("frames_with_object", "looked_for"), [(FRAMES, True), (2, False)])
+def test_the_object_is_looked_for_only_where_hand_and_masks_do_not_refuse_already(
+    frames_with_object: int, looked_for: bool, monkeypatch: pytest.MonkeyPatch
+):
+    grasp = ball_on_hand()
+    hands, masks = grasp.observations.hands, grasp.observations.masks
+    few = replace(masks, labels=np.where((masks.labels == 1) & (np.arange(FRAMES) >= frames_with_object)[:, None, None], 0, masks.labels))
+    asked, told = [], []
+    monkeypatch.setattr(observe, "track_hands", lambda *given: TrackedHands(hands, (), (1.0,)))
+    monkeypatch.setattr(observe, "find_masks", lambda *given: few)
+    monkeypatch.setattr(observe, "track_object", lambda *given: asked.append(given))
+    found = observe_clip(grasp.clip, ObserveConfig(), 12, told.append)
+    assert found.object_track is None and found.readiness.verdict == "refuse"
+    assert bool(asked) == looked_for and any("not looked for" in line for line in told) != looked_for
+    assert found.readiness.reasons[0].code == ("HF-RDY-020" if looked_for else "HF-RDY-010")
+
+
+def test_what_refuses_early_refuses_at_the_end_with_the_same_reasons():
+    grasp = ball_on_hand()
+    hands, masks, track = grasp.observations.hands, grasp.observations.masks, grasp.observations.object_track
+    seldom = (replace(hands[0], observed=np.arange(FRAMES) < 2),)
+    for given, refused in ((hands, False), ((), True), (seldom, True)):
+        assert refuses_already(given, masks) == refused
+        early, late = (assess_readiness(grasp.clip, "given", np.ones(FRAMES), given, masks, looked, ()) for looked in (None, track))
+        assert (late.verdict == "refuse") == refused
+        assert not refused or early == late
