@@ -48,9 +48,9 @@ def store_pictures(
         pictures = {"masks": frame.labels, "depth": millimetres}
         if recipe.truth == "full":
             arrangement, T = sequence.arrangement(frame.moment), frame.moment.T_camera_hand
-            vertices, normals = arrangement.mesh.vertices @ T[:3, :3].T + T[:3, 3], arrangement.normals @ T[:3, :3].T
+            vertices = arrangement.mesh.vertices @ T[:3, :3].T + T[:3, 3]
             pictures["masks_amodal"] = draw_whole_outlines(parts, vertices, clip_scene.K, recipe.size, recipe.side)
-            pictures["normals"] = draw_normals(parts, vertices, normals, clip_scene.K, recipe.size)[..., ::-1]
+            pictures["normals"] = draw_normals(parts, vertices, clip_scene.K, recipe.size)[..., ::-1]
         for name, picture in pictures.items():
             cv2.imwrite(str(folder / name / f"{number:06d}.png"), picture)
         seen |= frame.object_seen

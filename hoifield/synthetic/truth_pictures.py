@@ -4,6 +4,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from hoifield.actors.skinned_model import Side
+from hoifield.geometry.mesh import Mesh, face_normals
 from hoifield.geometry.rasterise import rasterise_mesh
 from hoifield.synthetic.appearance import HAND, OBJECT
 from hoifield.synthetic.scene_mesh import SceneParts
@@ -24,16 +25,15 @@ def draw_whole_outlines(
 
 
 def draw_normals(
-    parts: SceneParts, vertices: Float[np.ndarray, "vertex 3"], normals: Float[np.ndarray, "vertex 3"], K: Float[np.ndarray, "3 3"], size: int
+    parts: SceneParts, vertices: Float[np.ndarray, "vertex 3"], K: Float[np.ndarray, "3 3"], size: int
 ) -> UInt8[np.ndarray, "size size 3"]:
     """Outward unit normals n of object and hand where they are seen, camera axes, as 8-bit 128 + 127 n (x, y, z); 0 elsewhere.
 
-    They are the vertex normals, interpolated within each face as in the shading: the smooth surface that the mesh stands for.
+    They are those of the meshes' flat faces, as the depth shows them; vertices in the camera frame.
     """
-    _, face_index, barycentric = rasterise_mesh(vertices, parts.faces, K, size, size)
+    _, face_index, _ = rasterise_mesh(vertices, parts.faces, K, size, size)
     shown = (face_index >= 0) & np.isin(np.where(face_index >= 0, parts.face_part[face_index], -1), (OBJECT, HAND))
-    smooth = np.einsum("pk,pkx->px", barycentric[shown], normals[parts.faces[face_index[shown]]])
-    smooth /= np.maximum(np.linalg.norm(smooth, axis=1, keepdims=True), 1e-12)
+    normals, _ = face_normals(Mesh(vertices, parts.faces))
     picture = np.zeros((size, size, 3), dtype=np.uint8)
-    picture[shown] = np.round(128 + 127 * smooth)
+    picture[shown] = np.round(128 + 127 * normals[face_index[shown]])
     return picture
