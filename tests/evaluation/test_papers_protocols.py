@@ -40,11 +40,10 @@ def test_holds_registration_forgives_a_rigid_motion_and_a_scale() -> None:
     assert distances.chamfer_squared_cm2 < 0.02 and distances.f_score_pct(0.005) > 99
 
 
-def test_holds_floor_is_what_the_truth_scores_and_a_wrong_shape_is_far_above() -> None:
+def test_a_mirrored_shape_is_far_above_holds_floor() -> None:
     truth = bars()
     floor = hold_floor(truth).chamfer_squared_cm2
     assert 0 < floor < 0.02
-    assert compare_as_hold(truth, truth, pose(1), pose(1)).chamfer_squared_cm2 <= 2 * floor
     mirrored = Mesh(truth.vertices * [-1, 1, 1], truth.faces[:, ::-1])
     assert compare_as_hold(mirrored, truth, pose(1), pose(1)).chamfer_squared_cm2 > 10 * floor
 
