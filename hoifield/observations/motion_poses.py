@@ -1,6 +1,7 @@
-"""Object poses from structure from motion on object pixels, scaled by the hand, behind gates; the only file that imports pycolmap."""
+"""Object poses from structure from motion, scaled by the hand, behind gates; the only file that imports pycolmap."""
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,11 +9,11 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
+from hoifield.geometry.cameras import Camera
 from hoifield.geometry.rotations import rotation_angle
-from hoifield.observations.frame_masks import OBJECT
-from hoifield.observations.visual_hull import SilhouetteEvidence
+from hoifield.observations.motion_features import FrameFeatures
 
 pycolmap: Any
 try:
@@ -29,17 +30,12 @@ LEAST_MODEL = 8
 class MotionConfig:
     """Effort and gates of the structure from motion."""
 
-    most_frames: int = 72
-    most_features: int = 3000
-    least_features: int = 80
-    """Median corners on the object per frame, below which nothing is tried: plain objects fail and cost time."""
-    eroded_pixels: int = 1
-    """At the masks' size."""
-    most_seconds: int = 25
-    """Of mapping."""
+    most_frames: int = 240
+    least_features: int = 60
+    """Median per frame, below which nothing is tried: plain objects fail and cost time."""
     least_registered: float = 0.8
     """Share of the frames between the first and the last registered one."""
-    largest_step: float = 15.0
+    largest_step: float = 25.0
     """Degrees between neighbouring registered frames."""
     largest_distance_ratio: float = 2.0
     least_span_ratio: float = 0.5
@@ -55,78 +51,92 @@ class MotionPoses:
 
     T_camera_object: Float[np.ndarray, "frame 4 4"]
     """In the canonical frame and scale of the hand-locked poses; NaN where not registered. All NaN when not trusted."""
+    segment: Int[np.ndarray, "frame"]
+    """Frames of one number were placed together; frames of two numbers only by the hand. -1 where not registered."""
     measurements: dict[str, float]
     refused: str
     """Why it is not trusted, with the number measured; empty when it is."""
 
 
 def _nothing(count: int, refused: str, measurements: dict[str, float] | None = None) -> MotionPoses:
-    return MotionPoses(np.full((count, 4, 4), np.nan), measurements or {}, refused)
+    return MotionPoses(np.full((count, 4, 4), np.nan), np.full(count, -1), measurements or {}, refused)
 
 
-def _object_masks(evidence: SilhouetteEvidence, chosen: np.ndarray, size: tuple[int, int], eroded: int) -> np.ndarray:
-    kernel = np.ones((2 * eroded + 1, 2 * eroded + 1), np.uint8)
-    shrunk = [cv2.erode((evidence.labels[index] == OBJECT).astype(np.uint8), kernel) for index in chosen]
-    return np.stack([cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST) for mask in shrunk])
-
-
-def _write_crops(folder: Path, images: np.ndarray, masks: np.ndarray, chosen: np.ndarray) -> tuple[int, int]:
-    """Crops of all frames to one box (so that one camera serves all) and their masks, as files; the box's corner (left, top)."""
-    rows, columns = np.nonzero(masks.any(0))
-    top, left = max(rows.min() - 8, 0), max(columns.min() - 8, 0)
-    bottom, right = rows.max() + 9, columns.max() + 9
-    (folder / "images").mkdir()
-    (folder / "masks").mkdir()
-    for index, image, mask in zip(chosen, images, masks, strict=True):
-        name = f"{index:06d}.png"
-        cv2.imwrite(str(folder / "images" / name), image[top:bottom, left:right, ::-1])
-        cv2.imwrite(str(folder / "masks" / f"{name}.png"), mask[top:bottom, left:right] * 255)
-    return int(left), int(top)
-
-
-def _reconstruct(folder: Path, K: np.ndarray, corner: tuple[int, int], config: MotionConfig) -> list[dict[int, np.ndarray]]:
-    """Models, largest first: frame index -> T_camera_object (each model in a scale and canonical frame of its own)."""
-    pycolmap.set_random_seed(config.seed)
-    pycolmap.logging.minloglevel = 2
-    database, images = folder / "features.db", folder / "images"
+def _write_database(folder: Path, features: Sequence[FrameFeatures], rows: Int[np.ndarray, "chosen"], camera: Camera) -> None:
+    """The features as COLMAP's database; the pictures beside it are black, since nobody looks at them again."""
+    images, database = folder / "images", folder / "features.db"
+    images.mkdir()
+    for row in rows:
+        cv2.imwrite(str(images / f"{row:06d}.png"), np.zeros((camera.height, camera.width), np.uint8))
+    pycolmap.Database.open(database).close()
     reader = pycolmap.ImageReaderOptions()
     reader.camera_model = "SIMPLE_PINHOLE"
-    reader.camera_params = f"{K[0, 0]},{K[0, 2] - corner[0]},{K[1, 2] - corner[1]}"
-    reader.mask_path = folder / "masks"
-    extraction = pycolmap.FeatureExtractionOptions()
-    extraction.num_threads, extraction.use_gpu = 1, False
-    extraction.sift.max_num_features = config.most_features
-    extraction.sift.peak_threshold, extraction.sift.edge_threshold = 0.002, 16.0
-    pycolmap.extract_features(
-        database, images, camera_mode=pycolmap.CameraMode.SINGLE, reader_options=reader, extraction_options=extraction, device=pycolmap.Device.cpu
-    )
+    reader.camera_params = f"{camera.K[0, 0]},{camera.K[0, 2]},{camera.K[1, 2]}"
+    pycolmap.import_images(database, images, camera_mode=pycolmap.CameraMode.SINGLE, options=reader)
+    opened = pycolmap.Database.open(database)
+    for image in opened.read_all_images():
+        found = features[int(image.name[:6])]
+        opened.write_keypoints(image.image_id, found.pixels)
+        opened.write_descriptors(image.image_id, pycolmap.FeatureDescriptors(pycolmap.FeatureExtractorType.SIFT, found.descriptors))
+    opened.close()
+
+
+def _mapping_options(seed: int) -> Any:
+    """Fixed focal; bundle adjustment less often than COLMAP's own, since frames follow each other closely."""
+    mapping = pycolmap.IncrementalPipelineOptions()
+    mapping.num_threads = 1
+    mapping.random_seed = seed
+    mapping.ba_refine_focal_length = mapping.ba_refine_principal_point = mapping.ba_refine_extra_params = False
+    mapping.ba_global_frames_ratio = mapping.ba_global_points_ratio = 1.3
+    mapping.ba_global_max_refinements, mapping.ba_local_max_refinements = 2, 1
+    mapping.ba_global_max_num_iterations, mapping.ba_local_max_num_iterations = 20, 12
+    mapping.min_model_size = LEAST_MODEL
+    mapping.max_num_models = 4
+    mapping.mapper.init_min_tri_angle = 4.0
+    mapping.mapper.init_min_num_inliers = 40
+    mapping.mapper.abs_pose_min_num_inliers = 12
+    return mapping
+
+
+def _reconstruct(folder: Path, config: MotionConfig) -> list[dict[int, np.ndarray]]:
+    """Models, largest first: row of the features -> T_camera_object (each model in a scale and canonical frame of its own)."""
+    pycolmap.set_random_seed(config.seed)
+    pycolmap.logging.minloglevel = 2
+    database = folder / "features.db"
     matching = pycolmap.FeatureMatchingOptions()
     matching.num_threads, matching.use_gpu = 1, False
     pairing = pycolmap.SequentialPairingOptions()
     pairing.overlap = 10
+    pairing.quadratic_overlap = False
     pycolmap.match_sequential(database, matching_options=matching, pairing_options=pairing, device=pycolmap.Device.cpu)
-    mapping = pycolmap.IncrementalPipelineOptions()
-    mapping.num_threads = 1
-    mapping.random_seed = config.seed
-    mapping.ba_refine_focal_length = mapping.ba_refine_principal_point = mapping.ba_refine_extra_params = False
-    mapping.min_model_size = 8
-    mapping.max_num_models = 3
-    mapping.max_runtime_seconds = config.most_seconds
-    mapping.mapper.init_min_tri_angle = 4.0
-    mapping.mapper.init_min_num_inliers = 40
-    mapping.mapper.abs_pose_min_num_inliers = 15
     (folder / "models").mkdir()
-    models = pycolmap.incremental_mapping(database, images, folder / "models", options=mapping)
-    found = []
-    for model in sorted(models.values(), key=lambda model: -model.num_reg_images()):
-        poses = {}
-        for image in model.images.values():
-            if image.has_pose:
-                pose = np.eye(4)
-                pose[:3] = image.cam_from_world().matrix()
-                poses[int(image.name[:6])] = pose
-        found.append(poses)
-    return found
+    models = pycolmap.incremental_mapping(database, folder / "images", folder / "models", options=_mapping_options(config.seed))
+    ordered = sorted(models.values(), key=lambda model: -model.num_reg_images())
+    return sorted(_join(ordered), key=len, reverse=True)
+
+
+def _join(models: list[Any]) -> list[dict[int, np.ndarray]]:
+    """Models that share frames brought into the frame and scale of the larger one; those that share none stay apart."""
+    groups: list[list[Any]] = []
+    for model in models:
+        for group in groups:
+            fits = (pycolmap.align_reconstructions_via_reprojections(model, other) for other in group)
+            similarity = next((found for found in fits if found is not None), None)
+            if similarity is not None:
+                model.transform(similarity)
+                group.append(model)
+                break
+        else:
+            groups.append([model])
+    joined = []
+    for group in groups:
+        poses: dict[int, np.ndarray] = {}
+        for image in (image for model in group for image in model.images.values() if image.has_pose):
+            pose = np.eye(4)
+            pose[:3] = image.cam_from_world().matrix()
+            poses.setdefault(int(image.name[:6]), pose)
+        joined.append(poses)
+    return joined
 
 
 def _angles(rotations: np.ndarray) -> np.ndarray:
@@ -193,33 +203,28 @@ def _gate(frames: np.ndarray, motion: np.ndarray, aligned: np.ndarray, locked: n
     return next((words for failed, words in checks if failed), ""), found
 
 
-def find_motion_poses(evidence: SilhouetteEvidence, images: np.ndarray, locked: Float[np.ndarray, "frame 4 4"], config: MotionConfig) -> MotionPoses:
-    """Object poses from structure from motion on object pixels for the frames of the evidence, or the reason why they are not to be used.
+def find_motion_poses(
+    features: Sequence[FrameFeatures], camera: Camera, locked: Float[np.ndarray, "frame 4 4"], config: MotionConfig
+) -> MotionPoses:
+    """Poses of the rigid body that carries the features, one entry per frame of `locked`, or the reason why they are not to be used.
 
-    `images` are the evidence's frames at any size of their aspect (the larger, the more features); `locked` are the hand-locked
-    T_camera_object (finite). Masked SIFT, sequential matching, one fixed focal. The reprojection error is about a pixel in success and
-    failure alike, so it decides nothing: the gates are registered share, step size, distance range, rotation span and agreement with
-    the hand (the silhouettes judge afterwards).
+    `camera` is that of the features' pixels; `locked` are the hand-locked T_camera_object (finite). Sequential matching, one fixed
+    focal. The reprojection error is about a pixel in success and failure alike, so it decides nothing: the gates are registered share,
+    step size, distance range, rotation span and agreement with the hand (the silhouettes judge afterwards).
     """
-    count = len(evidence.frames)
+    count = len(locked)
     if pycolmap is None:
         return _nothing(count, "pycolmap is not installed")
-    chosen = np.unique(np.linspace(0, count - 1, min(count, config.most_frames)).astype(int))
-    height, width = images.shape[1:3]
-    masks = _object_masks(evidence, chosen, (width, height), config.eroded_pixels)
-    corners = [
-        0 if (found := cv2.goodFeaturesToTrack(cv2.cvtColor(images[chosen[k]], cv2.COLOR_RGB2GRAY), 600, 0.01, 3, mask=masks[k])) is None else len(found)
-        for k in range(0, len(chosen), max(len(chosen) // 8, 1))
-    ]  # fmt: skip
-    textured = float(np.median(corners))
+    textured = float(np.median([len(found.pixels) for found in features]))
     if textured < config.least_features:
-        return _nothing(count, f"{textured:.0f} corners a frame on the object, {config.least_features} needed", {"motion_corners": textured})
+        return _nothing(count, f"{textured:.0f} features a frame, {config.least_features} needed", {"motion_features": textured})
+    chosen = np.unique(np.linspace(0, count - 1, min(count, config.most_frames)).astype(int))
     with tempfile.TemporaryDirectory() as name:
-        corner = _write_crops(Path(name), images[chosen], masks, chosen)
-        models = _reconstruct(Path(name), evidence.camera.resized(width, height).K, corner, config)
+        _write_database(Path(name), features, chosen, camera)
+        models = _reconstruct(Path(name), config)
     rank = {int(frame): place for place, frame in enumerate(chosen)}
-    poses = np.full((count, 4, 4), np.nan)
-    refused, measurements = f"{max(map(len, models), default=0)} of {len(chosen)} frames registered", {"motion_corners": textured}
+    poses, segment = np.full((count, 4, 4), np.nan), np.full(count, -1)
+    refused, measurements = f"{max(map(len, models), default=0)} of {len(chosen)} frames registered", {"motion_features": textured}
     for number, registered in enumerate(model for model in models if len(model) >= LEAST_MODEL):
         frames = np.array(sorted(registered))
         motion = np.stack([registered[frame] for frame in frames])
@@ -229,8 +234,9 @@ def find_motion_poses(evidence: SilhouetteEvidence, images: np.ndarray, locked: 
             refused = failed
             measurements |= found
         if not failed:
-            free = ~np.isfinite(poses[frames]).all((1, 2))
+            free = segment[frames] < 0
             poses[frames[free]] = aligned[free]
-    placed = np.isfinite(poses).all((1, 2))
+            segment[frames[free]] = number
+    placed = segment >= 0
     measurements["motion_frames"] = float(placed.sum())
-    return MotionPoses(poses, measurements, "" if placed.any() else refused)
+    return MotionPoses(poses, segment, measurements, "" if placed.any() else refused)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from scipy import ndimage
 
 from hoifield.actors.choose_actor import load_actor
@@ -14,6 +14,7 @@ from hoifield.geometry.mesh import Mesh
 from hoifield.observations.frame_masks import LEFT_HAND, OBJECT, RIGHT_HAND, FrameMasks
 from hoifield.observations.hand_locked_poses import HandLockedPoses, lock_to_hand, object_thickness, view_span
 from hoifield.observations.hand_track import HandTrack
+from hoifield.observations.motion_features import feature_size, gather_features
 from hoifield.observations.motion_poses import MotionConfig, MotionPoses, find_motion_poses
 from hoifield.observations.object_track import ObjectTrack, PoseSource
 from hoifield.observations.refine_silhouettes import (
@@ -27,7 +28,7 @@ from hoifield.observations.refine_silhouettes import (
     offset_between,
     refine_poses,
 )
-from hoifield.observations.visual_hull import HullGrid, SilhouetteEvidence, gather_evidence, hand_depth_maps, hull_mesh
+from hoifield.observations.visual_hull import HullGrid, SilhouetteEvidence, gather_evidence, hand_depth_maps, hull_mesh, take_frames
 
 LEAST_SHARE = 3e-4
 """Share of the picture that an object must fill in a frame to say anything."""
@@ -37,13 +38,18 @@ ANCHORS = 60
 MARGIN = -0.03
 """Held-out IoU that structure from motion may lose against the hand and still be taken: once it has passed its gates its rotations are
 several times better, and silhouettes hardly see a rotation about a nearly round object."""
-LEAST_SEGMENT = 6
 WIDE_VIEW = 70.0
 """Degrees of viewing directions from which silhouettes bound the depth by themselves."""
 DEPTH_SHARE = 0.65
 """Of the object's shorter visible side: how far it reaches before and behind its centre where nothing else bounds its depth."""
 LEAST_MOTION = 0.3
-"""Share of the anchors that structure from motion must register to be worth a refinement of its own."""
+"""Share of the frames that structure from motion must register to be worth a refinement of its own."""
+FITTING_SHARE = 0.9
+"""Of the largest segment's agreement with its hull, that the other frames must reach to carve with it."""
+TRUSTED_SHARE = 0.75
+"""Of the median agreement, below which a frame's motion is not believed."""
+ENOUGH_MOTION = 0.8
+"""Share of the frames which the object's own features must place, lest the hand's be asked to help."""
 
 
 @dataclass(frozen=True)
@@ -104,55 +110,79 @@ def _evidence(clip: Clip, camera: Camera, actor: PosedActor, masks: FrameMasks, 
     return gather_evidence(masks.labels, frames, weight, camera, _read_images(clip, frames, (width, height)), depth)
 
 
-def _better_segments(hand: RefinedPoses, motion: RefinedPoses | None, trusted: np.ndarray) -> Bool[np.ndarray, "frame"]:
-    """Frames that take the motion's pose: runs of registered frames whose mean held-out agreement, less the colour residual, is better."""
-    chosen = np.zeros(len(trusted), bool)
-    if motion is None:
-        return chosen
-    runs, count = ndimage.label(trusted)
-    for run in range(1, count + 1):
-        inside = runs == run
-        if inside.sum() < LEAST_SEGMENT:
-            continue
-        gain = np.nanmean(motion.silhouette_iou[inside]) - np.nanmean(hand.silhouette_iou[inside])
-        colour = np.nanmean(hand.colour_residual[inside]) - np.nanmean(motion.colour_residual[inside])
-        if gain + 0.5 * np.nan_to_num(colour) > MARGIN:
-            chosen |= inside
-    return chosen
+def _is_better(motion: RefinedPoses, hand: RefinedPoses, own: Bool[np.ndarray, "frame"]) -> bool:
+    """Whether motion explains its own frames better: mean held-out agreement, less the colour residual."""
+    gain = np.nanmean(motion.silhouette_iou[own]) - np.nanmean(hand.silhouette_iou[own])
+    colour = np.nanmean(hand.colour_residual[own]) - np.nanmean(motion.colour_residual[own])
+    return bool(gain + 0.5 * np.nan_to_num(colour) > MARGIN)
 
 
-def _motion_hypothesis(
-    clip: Clip, evidence: SilhouetteEvidence, locked: np.ndarray, radius: float, seed: int
-) -> tuple[MotionPoses, RefinedPoses | None, np.ndarray]:
-    """Structure from motion; its poses with gaps filled from the hand only for the refinement; which frames are its own."""
-    height, width = evidence.labels.shape[1:]
-    zoom = min(2.0, clip.width / width)
-    images = _read_images(clip, evidence.frames, (round(width * zoom), round(height * zoom)))
-    motion = find_motion_poses(evidence, images, locked, MotionConfig(seed=seed))
-    own = np.isfinite(motion.T_camera_object).all((1, 2))
-    if own.mean() < LEAST_MOTION:
-        return motion, None, own
-    start = np.where(own[:, None, None], motion.T_camera_object, locked)
-    stiff = RefineConfig(seed=seed, pull_rotation=0.02, pull_translation=0.004, rounds=3, first_share=0.05)
-    return motion, refine_poses(evidence, start, radius, stiff), own
+def _find_motion(
+    clip: Clip, camera: Camera, hand: HandTrack, masks: FrameMasks, frames: np.ndarray, locked: Float[np.ndarray, "frame 4 4"], seed: int
+) -> MotionPoses:
+    """Structure from motion on the object; where that places too few frames, on object and hand as one body (a steady grasp)."""
+    size = feature_size(clip, masks)
+    best: MotionPoses | None = None
+    for body in (None, hand):
+        found = find_motion_poses(list(gather_features(clip, masks, frames, body)), camera.resized(*size), locked[frames], MotionConfig(seed=seed))
+        if best is None or (found.segment >= 0).sum() > (best.segment >= 0).sum():
+            best = found
+        if (best.segment >= 0).mean() >= ENOUGH_MOTION:
+            break
+    assert best is not None
+    return best
+
+
+def fill_between(
+    locked: Float[np.ndarray, "frame 4 4"], known: Float[np.ndarray, "frame 4 4"], frames: Int[np.ndarray, "frame"]
+) -> Float[np.ndarray, "frame 4 4"]:
+    """The known poses (NaN elsewhere); between them the locked ones, moved by the offset interpolated over time. Some row must be known."""
+    own = np.isfinite(known).all((1, 2))
+    offset = offset_between(locked[own], known[own])
+    between = np.stack([np.interp(frames, frames[own], offset[:, axis]) for axis in range(6)], axis=1)
+    return np.where(own[:, None, None], known, compose_offset(locked, between))
+
+
+def _follow_motion(evidence: SilhouetteEvidence, start: np.ndarray, segment: np.ndarray, radius: float, seed: int) -> RefinedPoses | None:
+    """The evidence's frames refined from motion poses; the largest segment carves, and the others where they fit its hull.
+
+    The hand's depth does not carve here: it is the least certain number of all, and motion does not need it.
+    """
+    evidence = replace(evidence, hand_depth=np.zeros_like(evidence.hand_depth))
+    stiff = RefineConfig(seed=seed, pull_rotation=0.03, pull_translation=0.005, rounds=3, first_share=0.05)
+    main = segment == np.bincount(segment[segment >= 0]).argmax()
+    chief = take_frames(evidence, main)
+    first = refine_poses(chief, start[main], radius, stiff)
+    if first is None or main.all():
+        return first
+    rest = take_frames(evidence, ~main)
+    drifting = RefineConfig(seed=seed, steps=12, pull_rotation=0.3, pull_translation=0.03, step_rotation=0.003, step_translation=0.0004)
+    colours = hull_colours(first.hull, chief, first.T_camera_object, gather_rays(chief, seed))[:2]
+    offset = align_to_hull(rest, gather_rays(rest, seed), first.hull, start[~main], np.zeros((int((~main).sum()), 6)), drifting, False, colours)
+    poses, iou, residual = start.copy(), np.zeros(len(start)), np.full(len(start), np.nanmean(first.colour_residual))
+    poses[main], poses[~main] = first.T_camera_object, compose_offset(start[~main], offset)
+    iou[main], iou[~main] = first.silhouette_iou, agreement(first.hull, rest, poses[~main])
+    if np.nanmean(iou[~main]) < FITTING_SHARE * np.nanmean(iou[main]):
+        return RefinedPoses(poses, first.hull, iou, residual)
+    return refine_poses(evidence, poses, radius, stiff)
 
 
 def _align_rest(
-    clip: Clip, camera: Camera, actor: PosedActor, masks: FrameMasks, start: np.ndarray, hull: HullGrid, anchors: SilhouetteEvidence,
-    anchor_poses: np.ndarray, locked: np.ndarray, seed: int
+    clip: Clip, camera: Camera, actor: PosedActor, masks: FrameMasks, guess: np.ndarray, hull: HullGrid, anchors: SilhouetteEvidence,
+    anchor_poses: np.ndarray, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-    """Poses and agreement of the frames in `start` (finite rows): offsets of the anchors interpolated, then aligned to the hull."""
-    poses, iou = np.full_like(locked, np.nan), np.full(len(locked), np.nan)
-    frames = np.flatnonzero(np.isfinite(start).all((1, 2)))
-    offsets = offset_between(locked[anchors.frames], anchor_poses)
+    """Poses and agreement of all frames with a `guess` (finite rows): offsets of the anchors interpolated, then aligned to the hull."""
+    poses, iou = np.full_like(guess, np.nan), np.full(len(guess), np.nan)
+    frames = np.flatnonzero(np.isfinite(guess).all((1, 2)))
+    offsets = offset_between(guess[anchors.frames], anchor_poses)
     config = RefineConfig(seed=seed, steps=4, pull_rotation=0.06, pull_translation=0.006)
     colours = hull_colours(hull, anchors, anchor_poses, gather_rays(anchors, seed))[:2]
     for group in np.array_split(frames, max(1, -(-len(frames) // ANCHORS))):
         evidence = _evidence(clip, camera, actor, masks, group)
         between = np.stack([np.interp(group, anchors.frames, offsets[:, axis]) for axis in range(6)], axis=1)
-        guess = compose_offset(locked[group], between)
-        offset = align_to_hull(evidence, gather_rays(evidence, seed), hull, guess, np.zeros((len(group), 6)), config, False, colours)
-        poses[group] = compose_offset(guess, offset)
+        start = compose_offset(guess[group], between)
+        offset = align_to_hull(evidence, gather_rays(evidence, seed), hull, start, np.zeros((len(group), 6)), config, False, colours)
+        poses[group] = compose_offset(start, offset)
         iou[group] = agreement(hull, evidence, poses[group])
     return poses, iou
 
@@ -181,9 +211,9 @@ def track_object(clip: Clip, camera: Camera, hands: tuple[HandTrack, ...], masks
     """Metric object poses, their confidence and the visual hull; None where there is no hand or no object to be found.
 
     Two hypotheses: the object moves with the palm (one constant T_hand_object, then refined per frame by silhouettes and colour), and
-    structure from motion on object pixels, scaled by the hand. Each is refined and scored on silhouettes of frames held out of its hull;
-    per segment the better one wins, and the winners are refined together in one canonical frame. Frames without a hand or a mask get no
-    pose (NaN, source "none"). Deterministic for a seed.
+    structure from motion on the object, or on object and hand as one body, scaled by the hand; frames it does not register follow the
+    palm between those it does. Each is refined and scored on silhouettes of frames held out of its hull; the better one wins. Frames
+    without a hand or a mask get no pose (NaN, source "none"). Deterministic for a seed.
     """
     hand = holding_hand(hands, masks)
     if hand is None:
@@ -201,18 +231,19 @@ def track_object(clip: Clip, camera: Camera, hands: tuple[HandTrack, ...], masks
     refined = refine_poses(evidence, locked.T_camera_object[anchors], locked.radius, RefineConfig(seed=seed))
     if refined is None:
         return None
-    _, moved, own = _motion_hypothesis(clip, evidence, refined.T_camera_object, locked.radius, seed)
-    chosen = _better_segments(refined, moved, own)
-    best = refined
-    if chosen.any() and moved is not None:
-        start = np.where(chosen[:, None, None], moved.T_camera_object, refined.T_camera_object)
-        unchanged = bool((chosen == own).all())
-        stiff = RefineConfig(seed=seed, rounds=3, first_share=0.05, pull_rotation=0.04)
-        joint = moved if unchanged else refine_poses(evidence, start, locked.radius, stiff)
-        best = refined if joint is None else joint
-        chosen &= joint is not None
-    poses, iou = _align_rest(clip, camera, actor, masks, locked.T_camera_object, best.hull, evidence, best.T_camera_object, locked.T_camera_object, seed)
+    motion = _find_motion(clip, camera, hand, masks, frames, locked.T_camera_object, seed)
+    best, moved, chosen, guess = refined, None, np.zeros(len(anchors), bool), locked.T_camera_object
+    place = np.searchsorted(frames, anchors)
+    if (motion.segment >= 0).mean() >= LEAST_MOTION and (motion.segment[place] >= 0).any():
+        own = motion.segment[place] >= 0
+        filled = guess.copy()
+        filled[frames] = fill_between(guess[frames], motion.T_camera_object, frames)
+        moved = _follow_motion(evidence, filled[anchors], motion.segment[place], locked.radius, seed)
+        if moved is not None and _is_better(moved, refined, own):
+            trusted = moved.silhouette_iou >= TRUSTED_SHARE * np.nanmedian(moved.silhouette_iou)
+            best, chosen, guess = moved, own & trusted, filled
+    poses, iou = _align_rest(clip, camera, actor, masks, guess, best.hull, evidence, best.T_camera_object, seed)
     near = np.interp(np.arange(clip.frame_count), anchors, chosen.astype(float)) > 0.5
     source: tuple[PoseSource, ...] = tuple("none" if not usable[f] else "motion" if near[f] else "hand" for f in range(clip.frame_count))
-    confidence = np.where(usable, _confidence(iou, masks, refined, moved, own), 0.0)
+    confidence = np.where(usable, _confidence(iou, masks, refined, moved, chosen), 0.0)
     return ObjectTrack(poses, confidence, source, _coloured(best.hull, evidence, best.T_camera_object, seed), iou)

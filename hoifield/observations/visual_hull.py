@@ -1,10 +1,10 @@
 """The visual hull under given poses: what no silhouette rules out, carved softly so that single wrong masks or poses do no harm."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-from jaxtyping import Float, Int, Int16, UInt8, UInt16
+from jaxtyping import Bool, Float, Int, Int16, UInt8, UInt16
 from numba import njit, prange
 from scipy import ndimage
 
@@ -92,6 +92,20 @@ def gather_evidence(
         distance[index] = np.clip(signed, -2000.0, 2000.0) * DISTANCE_UNIT
     depth = np.zeros(chosen.shape, np.uint16) if hand_depth is None else hand_depth
     return SilhouetteEvidence(np.asarray(frames), chosen, distance, np.asarray(weight, float)[frames], camera.resized(width, height), images, depth)
+
+
+def take_frames(evidence: SilhouetteEvidence, chosen: Bool[np.ndarray, "frame"]) -> SilhouetteEvidence:
+    """The evidence of the chosen frames alone."""
+    images = None if evidence.images is None else evidence.images[chosen]
+    return replace(
+        evidence,
+        frames=evidence.frames[chosen],
+        labels=evidence.labels[chosen],
+        distance=evidence.distance[chosen],
+        weight=evidence.weight[chosen],
+        images=images,
+        hand_depth=evidence.hand_depth[chosen],
+    )
 
 
 def hand_depth_maps(
