@@ -14,6 +14,7 @@ from hoifield.geometry.rigid import compose
 from hoifield.geometry.rotations import cross_matrix, matrix_from_axis_angle
 from hoifield.observations.hand_keypoint_model import HandKeypointModel, HandState, start_angles
 from hoifield.observations.hand_track import HandTrack
+from hoifield.observations.one_thread import on_one_thread
 from hoifield.observations.rotated_boxes import keypoint_box_side
 from hoifield.observations.track_keypoints import KeypointTrack
 
@@ -136,7 +137,7 @@ def fit_hand(
     """The actor's poses, one shape and the palm's keypoint offsets that explain a keypoint track; NaN in frames without a hand.
 
     Robust 2-D and 3-D residuals to the detected keypoints under hinge limits that cannot be left (projected Adam). Size is not
-    observed: it is the actor's prior, and every depth scales with it and with the focal length. Deterministic; best on one thread.
+    observed: it is the actor's prior, and every depth scales with it and with the focal length. Deterministic.
     """
     settings = settings or FitHandSettings()
     model = HandKeypointModel.of_actor(actor)
@@ -145,7 +146,8 @@ def fit_hand(
         return _hand_track(track, actor, model, None, np.full(len(track.observed), np.nan))
     evidence = _gather_evidence(track, camera, time_s, frames)
     start = _start_state(track.world[frames], evidence, model, actor)
-    state = _optimise(model, start, evidence, settings)
+    with on_one_thread():
+        state = _optimise(model, start, evidence, settings)
     with torch.no_grad():
         pixels = project(model.keypoints_in_camera(state), evidence.K)
         error = ((pixels - evidence.keypoints).norm(dim=-1).mean(1) / evidence.box_side).numpy()
@@ -230,12 +232,13 @@ def _optimise(model: HandKeypointModel, start: HandState, evidence: _Evidence, s
         optimiser.zero_grad()
         state = unknowns.state(free)
         is_rigid = step < settings.rigid_share * settings.steps
-        error = (project(model.keypoints_in_camera(state), evidence.K) - evidence.keypoints) / evidence.box_side[:, None, None]
+        in_camera = model.keypoints_in_camera(state)
+        error = (project(in_camera, evidence.K) - evidence.keypoints) / evidence.box_side[:, None, None]
         loss = (evidence.weight * _charbonnier(error / settings.pixel_scale)).mean() + _prior_loss(state, unknowns, settings)
         # Where the picture makes bending cheap the fingers move, and other views say little about this one's depth.
         world = settings.world * (1.0 if is_rigid else max(0.0, 1 - price / settings.bending))
         if world > 0:
-            loss = loss + world * _world_loss(model, state, unknowns, evidence, settings)
+            loss = loss + world * _world_loss(in_camera, unknowns, evidence, settings)
         if not is_rigid:
             price = _next_price(price, float(error.detach().norm(dim=-1).mean()), settings)
         if step >= settings.unsmoothed_share * settings.steps and len(evidence.time) > 2:
@@ -270,9 +273,8 @@ def _prior_loss(state: HandState, unknowns: _Unknowns, settings: FitHandSettings
     return loss + settings.bend * state.angles.square().sum(-1).mean() + settings.coupling * coupling
 
 
-def _world_loss(model: HandKeypointModel, state: HandState, unknowns: _Unknowns, evidence: _Evidence, settings: FitHandSettings) -> Tensor:
+def _world_loss(in_camera: Float[Tensor, "frame 21 3"], unknowns: _Unknowns, evidence: _Evidence, settings: FitHandSettings) -> Tensor:
     """Robust residuals to the detector's own 3-D guess."""
-    in_camera = model.keypoints_in_camera(state)
     centred = in_camera - in_camera.mean(1, keepdim=True)
     # In the detector's scale: residuals in the actor's would shrink the hand to make themselves small.
     error = (centred * (-unknowns.log_size).exp() - evidence.world) / settings.world_scale_m
