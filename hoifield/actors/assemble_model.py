@@ -26,7 +26,7 @@ class RightHand:
     pose_directions: Float[np.ndarray, "vertex 3 135"] | None = None
 
 
-def build_model(name: Literal["anny", "mano"], side: Side, hand: RightHand) -> SkinnedModel:
+def build_model(name: Literal["anny", "mano", "rigged"], side: Side, hand: RightHand) -> SkinnedModel:
     """The model of either side, float32 tensors; the left hand is the mirror image (x -> -x) of the right one.
 
     Under the mirror a rotation R becomes M R M, so pose correctives of entry (r, c) change sign where exactly one of r, c is x.

@@ -39,7 +39,7 @@ class SkinnedModel:
     The `hand` frame is the frame of these arrays. A left hand is the mirror image (x -> -x) of a right one.
     """
 
-    name: Literal["anny", "mano"]
+    name: Literal["anny", "mano", "rigged"]
     side: Side
     template: Float[Tensor, "vertex 3"]
     shape_directions: Float[Tensor, "vertex 3 component=10"]

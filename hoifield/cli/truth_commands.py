@@ -32,6 +32,8 @@ class SynthCommand:
     """Seed of shape, grasp, motion and look."""
     motion_from: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
     """Folder with the recorded motion of a real hand (Tzionas et al.); takes the place of --motion."""
+    hand_model: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """Rigged hand (glTF, bones named as in OpenXR) that is filmed instead of the built-in one."""
     camera: Literal["fixed", "moving", "shaky"] = "fixed"
     """How the camera moves in the room."""
     motion_blur: float = 0.0
@@ -70,6 +72,7 @@ class SynthCommand:
             side=self.hand,
             seed=self.seed,
             motion_from=None if self.motion_from is None else str(self.motion_from),
+            hand_model=None if self.hand_model is None else str(self.hand_model),
             camera=self.camera,
             motion_blur=self.motion_blur,
             sensor_noise=self.sensor_noise,

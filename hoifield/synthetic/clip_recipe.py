@@ -56,6 +56,8 @@ class ClipRecipe:
     """Which object of the named family: 0 is its standard shape, any other number draws sizes and form."""
     skin: SkinName = "textured"
     """What the object looks like."""
+    hand_model: str | None = None
+    """A rigged hand in glTF (`load_rigged_hand`) that is filmed in place of the built-in one, which a fit will use."""
 
     def __post_init__(self) -> None:
         if self.frames < 2 or self.size < 32 or self.size % 2:
@@ -76,7 +78,7 @@ class ClipRecipe:
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for truth.json; files and folders are named without where they lie."""
-        given = {name: _last_part(getattr(self, name)) for name in ("object", "motion_from")}
+        given = {name: _last_part(getattr(self, name)) for name in ("object", "motion_from", "hand_model")}
         return {**asdict(self), **given}
 
 

@@ -1,12 +1,15 @@
 """Everything of a clip before its pictures: actor, object, grasp, motion and camera of a recipe."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Float
 
 from hoifield.actors.choose_actor import load_actor
+from hoifield.actors.rigged_hand import load_rigged_hand
+from hoifield.actors.skinned_model import SkinnedModel
 from hoifield.synthetic.appearance import Look
 from hoifield.synthetic.clip_motion import make_clip_motion
 from hoifield.synthetic.clip_recipe import ClipRecipe
@@ -32,8 +35,8 @@ class ClipScene:
 def build_clip_scene(recipe: ClipRecipe) -> ClipScene:
     """The scene, the grasp and the motion of a recipe."""
     generator = np.random.default_rng(recipe.seed)
-    actor = load_actor("anny", recipe.side)
     shape = np.clip(0.6 * generator.normal(size=10), -1.2, 1.2).astype(np.float32).astype(np.float64)
+    actor, shape = _filmed_hand(recipe, shape)
     focal_ratio = recipe.focal_ratio if recipe.focal_ratio is not None else float(generator.uniform(0.95, 1.2))
     look = Look.of(recipe.seed, recipe.skin)
     parts = SceneParts.of(actor, shape, object_colours(make_object(recipe.object, instance=recipe.instance), look))
@@ -43,3 +46,10 @@ def build_clip_scene(recipe: ClipRecipe) -> ClipScene:
     focal = focal_ratio * recipe.size
     K = np.array([[focal, 0.0, recipe.size / 2], [0.0, focal, recipe.size / 2], [0.0, 0.0, 1.0]])
     return ClipScene(parts, grasp, motion, look, K)
+
+
+def _filmed_hand(recipe: ClipRecipe, shape: Float[np.ndarray, "component=10"]) -> tuple[SkinnedModel, Float[np.ndarray, "component=10"]]:
+    """The built-in hand of that shape, or the rigged hand of the recipe, which has one shape only."""
+    if recipe.hand_model is None:
+        return load_actor("anny", recipe.side), shape
+    return load_rigged_hand(Path(recipe.hand_model), recipe.side), np.zeros(10)
