@@ -1,4 +1,4 @@
-"""A clip's frames at the size masks are made at, kept in memory while they fit."""
+"""A clip's frames at the size masks are made at."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,22 +6,19 @@ import numpy as np
 from jaxtyping import UInt8
 
 from hoifield.clip.clip import Clip
+from hoifield.clip.remember_frames import remember_frames
 
 LONGEST_SIDE = 640
 SAMPLED_FRAMES = 32
-_MEMORY_LIMIT = 400_000_000
-"""Bytes of frames kept; longer clips are decoded again for every pass."""
 
 
 class WorkingFrames:
-    """Frames of a clip scaled so that the longest side is at most 640 pixels."""
+    """Frames of a clip scaled so that the longest side is at most 640 pixels; decoded once while they fit into memory."""
 
     def __init__(self, clip: Clip, longest_side: int = LONGEST_SIDE) -> None:
-        self.clip = clip
+        self.clip = remember_frames(clip)
         self.scale = min(1.0, longest_side / max(clip.width, clip.height))
         self.width, self.height = max(2, round(clip.width * self.scale)), max(2, round(clip.height * self.scale))
-        self._kept: dict[int, UInt8[np.ndarray, "height width 3"]] = {}
-        self._keep = clip.frame_count * self.width * self.height * 3 <= _MEMORY_LIMIT
 
     @property
     def frame_count(self) -> int:
@@ -30,13 +27,7 @@ class WorkingFrames:
 
     def read(self, frames: Sequence[int] | None = None) -> Iterator[tuple[int, UInt8[np.ndarray, "height width 3"]]]:
         """Stream (frame number, RGB) of the asked frames in ascending order (all when None)."""
-        if not self._keep:
-            yield from self.clip.read_frames(frames, (self.width, self.height))
-            return
-        if not self._kept:
-            self._kept = dict(self.clip.read_frames(None, (self.width, self.height)))
-        for frame in sorted(self._kept) if frames is None else sorted(set(frames)):
-            yield frame, self._kept[frame]
+        return self.clip.read_frames(None if frames is None else sorted(set(frames)), (self.width, self.height))
 
 
 def spread_frames(frame_count: int, wanted: int = SAMPLED_FRAMES) -> list[int]:

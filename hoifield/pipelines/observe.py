@@ -11,6 +11,7 @@ import numpy as np
 from hoifield.actors.choose_actor import load_actor
 from hoifield.clip.choose_frames import choose_fit_frames, measure_sharpness
 from hoifield.clip.clip import Clip
+from hoifield.clip.remember_frames import remember_frames
 from hoifield.geometry.cameras import Camera
 from hoifield.observations.assess_readiness import assess_readiness, refuses_already
 from hoifield.observations.correct_hand_masks import correct_hand_masks
@@ -65,6 +66,7 @@ class ObserveConfig:
 
 def observe_clip(clip: Clip, config: ObserveConfig, most_frames: int, announce: Announce) -> Observations:
     """Hand track, masks, object track, camera and readiness of a clip; no object track where hand and masks refuse it already."""
+    clip = remember_frames(clip)
     camera, focal_source = guess_camera(clip, config.intrinsics)
     announce(f"camera: focal {camera.focal:.0f} px ({focal_source})")
     tracked = track_hands(clip, camera, config.hand, config.actor)
