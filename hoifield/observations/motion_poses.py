@@ -32,7 +32,7 @@ class MotionConfig:
 
     most_frames: int = 240
     least_features: int = 60
-    """Median per frame, below which nothing is tried: plain objects fail and cost time."""
+    """Median per frame, below which nothing is tried."""
     least_registered: float = 0.8
     """Share of the frames between the first and the last registered one."""
     largest_step: float = 25.0

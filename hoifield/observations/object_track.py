@@ -9,7 +9,7 @@ from jaxtyping import Float
 from hoifield.geometry.mesh import Mesh
 
 PoseSource = Literal["hand", "motion", "none"]
-"""hand: the object moves with the palm; motion: structure from motion on object pixels; none: no trustworthy pose."""
+"""hand: the object moves with the palm; motion: structure from motion, on the object or on object and hand; none: no trustworthy pose."""
 
 
 @dataclass(frozen=True)

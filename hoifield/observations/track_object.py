@@ -48,6 +48,8 @@ FITTING_SHARE = 0.9
 """Of the largest segment's agreement with its hull, that the other frames must reach to carve with it."""
 TRUSTED_SHARE = 0.75
 """Of the median agreement, below which a frame's motion is not believed."""
+TEXTURED = 250
+"""Features a frame on the object, below which structure from motion on it alone breaks into pieces and is not worth its time."""
 ENOUGH_MOTION = 0.8
 """Share of the frames which the object's own features must place, lest the hand's be asked to help."""
 
@@ -123,8 +125,9 @@ def _find_motion(
     """Structure from motion on the object; where that places too few frames, on object and hand as one body (a steady grasp)."""
     size = feature_size(clip, masks)
     best: MotionPoses | None = None
-    for body in (None, hand):
-        found = find_motion_poses(list(gather_features(clip, masks, frames, body)), camera.resized(*size), locked[frames], MotionConfig(seed=seed))
+    for body, least in ((None, TEXTURED), (hand, MotionConfig.least_features)):
+        features = list(gather_features(clip, masks, frames, body))
+        found = find_motion_poses(features, camera.resized(*size), locked[frames], MotionConfig(seed=seed, least_features=least))
         if best is None or (found.segment >= 0).sum() > (best.segment >= 0).sum():
             best = found
         if (best.segment >= 0).mean() >= ENOUGH_MOTION:

@@ -1,14 +1,12 @@
 """Hull, hand-locked poses, refinement and alignment of motion, on a drawn clip with exact truth."""
 
-import cv2
 import numpy as np
 import pytest
 
 from hoifield.observations.hand_locked_poses import lock_to_hand, smooth_poses, triangulate_centre
-from hoifield.observations.motion_poses import MotionConfig, align_motion, find_motion_poses, rotation_span
 from hoifield.observations.refine_silhouettes import RefineConfig, agreement, compose_offset, offset_between, refine_poses
 from hoifield.observations.visual_hull import CarveConfig, SilhouetteEvidence, carve_hull, gather_evidence, hand_depth_maps, hull_mesh
-from tests.observations.turning_grasp import PALM, T_HAND_OBJECT, TurningGrasp, crude_hand, make_grasp, noisy_track, rotation
+from tests.observations.turning_grasp import PALM, T_HAND_OBJECT, TurningGrasp, crude_hand, make_grasp, noisy_track
 
 RADIUS = 0.09
 
@@ -119,52 +117,3 @@ def test_refinement_repeats_bit_for_bit(grasp: TurningGrasp) -> None:
 def test_offsets_undo_composition(grasp: TurningGrasp) -> None:
     offsets = np.random.default_rng(0).normal(size=(28, 6)) * 0.2
     assert np.allclose(offset_between(grasp.T_camera_object, compose_offset(grasp.T_camera_object, offsets)), offsets, atol=1e-9)
-
-
-def test_motion_is_brought_to_the_hand_by_one_similarity(grasp: TurningGrasp) -> None:
-    change = np.eye(4)
-    change[:3, :3] = rotation(0.4, -1.0, 0.3)
-    change[:3, 3] = [0.3, -0.2, 0.5]
-    motion = grasp.T_camera_object @ change
-    motion[:, :3, 3] *= 7.0
-    aligned, scale = align_motion(motion, grasp.T_camera_object)
-    assert scale == pytest.approx(1 / 7.0, rel=1e-6)
-    assert np.allclose(aligned, grasp.T_camera_object, atol=1e-6)
-
-
-def test_plain_objects_are_not_given_to_structure_from_motion(grasp: TurningGrasp) -> None:
-    plain = np.where(grasp.labels[..., None] == 1, 120, grasp.images).astype(np.uint8)
-    found = find_motion_poses(evidence_of(grasp, grasp.T_camera_hand), plain, grasp.T_camera_object, MotionConfig())
-    assert "corners" in found.refused
-    assert np.isnan(found.T_camera_object).all()
-
-
-def test_structure_from_motion_finds_a_textured_object() -> None:
-    pytest.importorskip("pycolmap")
-    large = make_grasp(count=28, size=400)
-    evidence = evidence_of(large, large.T_camera_hand)
-    found = find_motion_poses(evidence, large.images, large.T_camera_object, MotionConfig())
-    known = np.isfinite(found.T_camera_object).all((1, 2))
-    print(found.refused or "accepted", found.measurements)
-    assert found.refused == ""
-    assert known.sum() >= 8
-    assert pose_errors(found.T_camera_object[known], large.T_camera_object[known])[0] < 5.0
-
-
-def test_a_still_background_is_not_taken_for_the_object() -> None:
-    pytest.importorskip("pycolmap")
-    large = make_grasp(count=28, size=400)
-    evidence = evidence_of(large, large.T_camera_hand)
-    generator = np.random.default_rng(1)
-    texture = cv2.GaussianBlur(generator.integers(0, 255, (400, 400, 3), dtype=np.uint8), (0, 0), 2.0)
-    shifted = np.stack([np.roll(texture, index, axis=1) for index in range(28)])
-    found = find_motion_poses(evidence, shifted, large.T_camera_object, MotionConfig())
-    assert found.refused != ""
-    assert np.isnan(found.T_camera_object).all()
-
-
-def test_the_rotation_span_is_the_largest_angle_between_two_poses() -> None:
-    poses = np.tile(np.eye(4), (5, 1, 1))
-    for index, angle in enumerate((0.0, 0.2, -0.3, 0.5, 0.1)):
-        poses[index, :3, :3] = rotation(0.0, angle, 0.0)
-    assert rotation_span(poses) == pytest.approx(np.degrees(0.8), abs=1e-6)
