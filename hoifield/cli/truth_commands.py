@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import tyro
 
 from hoifield.cli.console import ProgressConsole
-from hoifield.cli.options import require_seed
+from hoifield.cli.options import require_folder, require_seed
 from hoifield.errors import CannotCreateOutput, ExitCode
 
 
@@ -56,6 +56,7 @@ class SynthCommand:
     def run(self) -> int:
         """Carries it out; gives the exit code."""
         require_seed(self.seed)
+        require_folder(self.motion_from, "--motion-from")
         is_file = self.folder.exists() and not self.folder.is_dir()
         if is_file or (self.folder.is_dir() and any(self.folder.iterdir()) and not (self.folder / "truth.json").is_file()):
             raise CannotCreateOutput("HF-SYN-010", f"{str(self.folder)!r} is not empty and no truth folder", "name an empty or a new folder")
