@@ -21,6 +21,7 @@ from hoifield.observations.guess_camera import guess_camera
 from hoifield.observations.hand_track import HandTrack
 from hoifield.observations.object_track import ObjectTrack
 from hoifield.observations.observations import Observations
+from hoifield.observations.one_thread import on_one_thread
 from hoifield.observations.sam2_masks import propagate_with_sam2
 from hoifield.observations.settle_depth import settle_depth
 from hoifield.observations.steady_grasp import hold_steady
@@ -77,11 +78,12 @@ def observe_clip(clip: Clip, config: ObserveConfig, most_frames: int, announce: 
         masks = find_masks(clip, camera, hands, config.masks, config.object_point, config.seed)
     else:
         masks = propagate_with_sam2(clip, hands, config.masks, config.object_point, config.sam2_weights)
-    masks = correct_hand_masks(masks, hands, tuple(load_actor(config.actor, hand.side) for hand in hands), camera)
-    announce(f"masks: object confidence {np.median(masks.object_confidence):.2f} (median)")
-    refused = refuses_already(hands, masks)
-    track = None if refused else track_object(clip, camera, hands, masks, config.seed)
-    hands, track = _tie_to_hand(hands, track, masks, config, camera, clip, announce)
+    with on_one_thread():
+        masks = correct_hand_masks(masks, hands, tuple(load_actor(config.actor, hand.side) for hand in hands), camera)
+        announce(f"masks: object confidence {np.median(masks.object_confidence):.2f} (median)")
+        refused = refuses_already(hands, masks)
+        track = None if refused else track_object(clip, camera, hands, masks, config.seed)
+        hands, track = _tie_to_hand(hands, track, masks, config, camera, clip, announce)
     if track is None:
         announce("object: not looked for, hand and masks refuse the clip" if refused else "object: none found")
     else:
