@@ -2,7 +2,8 @@
 
 The wrist follows the recording. Fingers are not retargeted: they hold as in our own grasp while the recording holds, and open before
 and after. Where the recording tracks an object, ours moves while that one is held and rests where it was taken and where it is put
-down; while held it is fixed in our hand, since the small slips of another object under other fingers would mean nothing here.
+down; while held it is fixed in our hand, since the small slips of another object under other fingers would mean nothing here. Before and
+after, open fingers may graze an object that is larger than the recorded one by some millimetres; full truth says how deep.
 """
 
 from dataclasses import dataclass
