@@ -52,6 +52,8 @@ class SynthCommand:
     """Which object of the named shape: 0 is the standard one, any other number draws its sizes and form."""
     skin: Literal["textured", "plain", "repeated", "glossy"] = "textured"
     """What the object looks like: rich in detail, one colour, a regular pattern, or one colour with sharp highlights."""
+    leaves: float = 0.0
+    """Share of the frames, in the middle, in which the object is out of the picture, 0 to 0.5."""
 
     def run(self) -> int:
         """Carries it out; gives the exit code."""
@@ -83,6 +85,7 @@ class SynthCommand:
             truth=self.truth,
             instance=self.instance,
             skin=self.skin,
+            leaves=self.leaves,
         )
         with ProgressConsole() as console:
             console.announce(f"rendering {self.frames} frames of a {self.hand} hand with a {Path(self.object).name}")

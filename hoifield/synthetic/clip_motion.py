@@ -11,6 +11,7 @@ from hoifield.synthetic.clip_recipe import ClipRecipe
 from hoifield.synthetic.follow_recording import follow_recording
 from hoifield.synthetic.grasp import Grasp, GraspSearch
 from hoifield.synthetic.hand_object_motion import HandObjectMotion
+from hoifield.synthetic.leaving_picture import leave_picture
 from hoifield.synthetic.motion import FARTHEST, NEAREST, make_motion, missing_distance
 from hoifield.synthetic.recording import read_recording
 from hoifield.synthetic.release import make_release, opened_pose
@@ -21,8 +22,16 @@ POINT_STEP = 11
 
 
 def make_clip_motion(recipe: ClipRecipe, parts: SceneParts, search: GraspSearch, grasp: Grasp, focal_ratio: float) -> HandObjectMotion:
-    """Where hand, object and camera are in each frame, from the first grasp on. Errors of `read_recording` and `follow_recording`."""
-    motion = _motion_in_the_room(recipe, parts, search, grasp, focal_ratio)
+    """Where hand, object and camera are in each frame, from the first grasp on; inside the picture unless the recipe lets them leave.
+
+    Errors of `read_recording` and `follow_recording`.
+    """
+    motion = _filmed_motion(recipe, parts, _motion_in_the_room(recipe, parts, search, grasp, focal_ratio), focal_ratio)
+    return leave_picture(parts, motion, recipe.leaves, focal_ratio)
+
+
+def _filmed_motion(recipe: ClipRecipe, parts: SceneParts, motion: HandObjectMotion, focal_ratio: float) -> HandObjectMotion:
+    """The motion before the camera of the recipe, far enough away for everything to stay inside the picture."""
     if recipe.camera == "fixed":
         return motion
     points = watched_points(parts, motion)

@@ -18,6 +18,7 @@ KNOB_RANGES = {
     "compression": (0.0, 51.0),
     "stated_focal": (0.1, 10.0),
     "instance": (0.0, 2.0**31),
+    "leaves": (0.0, 0.5),
 }
 """Smallest and largest value of each number that disturbs a clip or picks its object."""
 
@@ -58,6 +59,8 @@ class ClipRecipe:
     """What the object looks like."""
     hand_model: str | None = None
     """A rigged hand in glTF (`load_rigged_hand`) that is filmed in place of the built-in one, which a fit will use."""
+    leaves: float = 0.0
+    """Share of the frames, in the middle of the clip, in which the object is out of the picture; it goes along with any motion."""
 
     def __post_init__(self) -> None:
         if self.frames < 2 or self.size < 32 or self.size % 2:
