@@ -7,9 +7,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from hoifield.fields.encode import Backend, encode, encode_features
+from hoifield.fields.distance_numba import FieldShape, query_numba
+from hoifield.fields.encode import Backend, choose_engine, encode, encode_features, require_finite
 from hoifield.fields.hash_grid_layout import HashGridLayout
-from hoifield.fields.small_network import DistanceNetwork
+from hoifield.fields.small_network import SHARPNESS, DistanceNetwork
 from hoifield.geometry.trilinear import lookup_grid
 
 CHUNK = 2**16
@@ -78,6 +79,8 @@ class DistanceField(nn.Module):
         Outside the cube the distance is a lower bound: the surface lies inside the cube, so a point at distance e from the cube,
         nearest to its point c, is at least sqrt(e^2 + d(c)^2) away.
         """
+        if choose_engine(self.backend, points) == "numba" and len(self.network.hidden) == 1:
+            return self._query_in_one_pass(points)
         within = points.clamp(min=self.lower, max=self.upper)
         unit = (within - self.bounds_center) / self.bounds_half_size
         encoding = encode(unit * 0.5 + 0.5, self.table, self.layout, self.backend)
@@ -88,8 +91,17 @@ class DistanceField(nn.Module):
         gradient = rows / radius + (encoding.jacobian.permute(2, 1, 0) * vector).sum(dim=1) * 0.5
         excess = (points - within).t()
         if bool((excess.detach() != 0).any()):
-            distance, gradient = _continue_outside(distance, gradient, excess)
+            distance, gradient = continue_outside(distance, gradient, excess)
         return DistanceSample(distance, gradient.t(), outputs[1:].t())
+
+    def _query_in_one_pass(self, points: Float[Tensor, "point 3"]) -> DistanceSample:
+        """What `query` gives, by the kernels of `distance_numba`."""
+        require_finite(points)
+        weights, biases = self.network.hidden_layers(self._level_scale())
+        shape = FieldShape(self.layout, self.bounds_center, self.bounds_half_size, float(self.base_radius), SHARPNESS)
+        last = (self.network.last.weight, self.network.last.bias)
+        distance, gradient, feature = query_numba(points, self.table, (weights[0], biases[0]), last, shape)
+        return DistanceSample(distance, gradient.t(), feature.t())
 
     @torch.no_grad()
     def signed_distance(self, points: Float[Tensor, "point 3"]) -> Float[Tensor, "point"]:
@@ -156,7 +168,7 @@ class DistanceField(nn.Module):
         return torch.where(inner > 0, torch.hypot(inner.clamp(min=1e-9), beyond), inner + beyond)
 
 
-def _continue_outside(
+def continue_outside(
     distance: Float[Tensor, "point"], gradient: Float[Tensor, "3 point"], excess: Float[Tensor, "3 point"]
 ) -> tuple[Float[Tensor, "point"], Float[Tensor, "3 point"]]:
     """Distance and gradient carried on beyond the cube, from those at the nearest point of the cube; unchanged inside."""

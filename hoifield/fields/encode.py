@@ -79,8 +79,8 @@ def _run(
             assert_never(engine)
 
 
-def _admit(points: Float[Tensor, "point 3"]) -> Float[Tensor, "point 3"]:
-    """The points, all finite and inside the unit cube."""
+def require_finite(points: Float[Tensor, "point 3"]) -> None:
+    """Raises InternalError (HF-FLD-004) for positions that are not finite: kernels would read foreign memory."""
     finite = torch.isfinite(points.detach())
     if not bool(finite.all()):
         lost = int((~finite).any(dim=-1).sum())
@@ -89,4 +89,9 @@ def _admit(points: Float[Tensor, "point 3"]) -> Float[Tensor, "point 3"]:
             f"{lost} of {len(points)} positions given to a field are not finite.",
             "Report this with the clip; a smaller learning rate of the poses usually avoids it.",
         )
+
+
+def _admit(points: Float[Tensor, "point 3"]) -> Float[Tensor, "point 3"]:
+    """The points, all finite and inside the unit cube."""
+    require_finite(points)
     return points.clamp(0.0, 1.0)

@@ -1,4 +1,4 @@
-"""The hash-grid encoding on the CPU: numba kernels staged per block of 256 points, with a hand-written backward.
+"""The hash-grid encoding on the CPU: numba kernels staged per block of points, with a hand-written backward.
 
 Stage 1 finds rows and fractions of a block, stage 2 gathers and interpolates: LLVM vectorises both. The scatter to the table is
 parallel over levels, which own disjoint rows, so that it needs no atomics and repeats bit for bit.
@@ -13,16 +13,13 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from hoifield.fields.block_layers import BLOCK, FAST
 from hoifield.fields.hash_grid_layout import HASH_PRIME_Y, HASH_PRIME_Z, HashGridLayout
 
-BLOCK = 256
-GROUP = 8 * BLOCK
+GROUP = 16 * BLOCK
 PRIME_Y = np.uint32(HASH_PRIME_Y)
 PRIME_Z = np.uint32(HASH_PRIME_Z)
 HALF = np.float32(0.5)
-# Without "nnan" comparisons with NaN keep their meaning. Without "contract" and "reassoc" a kernel gives the same bits whether it was
-# just compiled or read from the cache: numba optimises the two copies separately.
-FAST = {"nsz", "arcp"}
 
 
 def encode_numba(
@@ -45,7 +42,7 @@ class _EncodeNumba(torch.autograd.Function):
         jacobian = torch.empty(3 if with_jacobian else 0, layout.encoded, count)
         match_threads()
         _forward(
-            rows.numpy().reshape(-1), entries.numpy().reshape(-1), *_level_arrays(layout), layout.features,
+            rows.numpy().reshape(-1), entries.numpy().reshape(-1), *level_arrays(layout), layout.features,
             features.numpy().reshape(-1), jacobian.numpy().reshape(-1), with_jacobian,
         )  # fmt: skip
         ctx.save_for_backward(rows, entries)
@@ -60,7 +57,7 @@ class _EncodeNumba(torch.autograd.Function):
         layout = ctx.layout
         incoming = gradient_features.contiguous().numpy().reshape(-1)
         incoming_jacobian = gradient_jacobian.contiguous().numpy().reshape(-1)
-        shared = (*_level_arrays(layout), layout.features, incoming, incoming_jacobian, ctx.with_jacobian)
+        shared = (*level_arrays(layout), layout.features, incoming, incoming_jacobian, ctx.with_jacobian)
         match_threads()
         gradient_points = gradient_table = None
         if ctx.needs_input_grad[1]:
@@ -79,7 +76,7 @@ def match_threads() -> None:
 
 
 @lru_cache(maxsize=16)
-def _level_arrays(layout: HashGridLayout) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def level_arrays(layout: HashGridLayout) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     shapes = layout.level_shapes
     return (
         np.array([shape.scale for shape in shapes], dtype=np.float32),
@@ -91,7 +88,7 @@ def _level_arrays(layout: HashGridLayout) -> tuple[np.ndarray, np.ndarray, np.nd
 
 
 @numba.njit(cache=True, fastmath=FAST, error_model="numpy")
-def _locate(position, start, count, scale, side, dense, mask, offset, row, fraction):
+def locate(position, start, count, scale, side, dense, mask, offset, row, fraction):
     """Rows of the 8 corners (order 4x + 2y + z) and the fractions within the cell, for one block of points."""
     total = position.size // 3
     xs = position[start : start + count]
@@ -130,7 +127,7 @@ def _locate(position, start, count, scale, side, dense, mask, offset, row, fract
 
 
 @numba.njit(cache=True, fastmath=FAST, error_model="numpy")
-def _gather(table, row, width, feature, count, corner):
+def gather(table, row, width, feature, count, corner):
     """Values of one feature at the 8 corners of a block of points."""
     for k in range(8):
         rows = row[k * BLOCK : (k + 1) * BLOCK]
@@ -140,7 +137,7 @@ def _gather(table, row, width, feature, count, corner):
 
 
 @numba.njit(cache=True, fastmath=FAST, error_model="numpy")
-def _tree(corner, fraction, count, scale, value, jx, jy, jz, with_jacobian):
+def interpolate(corner, fraction, count, scale, value, jx, jy, jz, with_jacobian):
     """Trilinear value and slopes of a block: a tree of linear interpolations (x, then y, then z)."""
     for i in range(count):
         X, Y, Z = fraction[i], fraction[BLOCK + i], fraction[2 * BLOCK + i]
@@ -170,7 +167,7 @@ def _forward(position, table, scale, side, dense, mask, offset, width, features,
         corner = np.empty(8 * BLOCK, np.float32)
         for start in range(group * GROUP, min(total, (group + 1) * GROUP), BLOCK):
             count = min(BLOCK, total - start)
-            _locate(position, start, count, scale[level], side[level], dense[level], mask[level], offset[level], row, fraction)
+            locate(position, start, count, scale[level], side[level], dense[level], mask[level], offset[level], row, fraction)
             for feature in range(width):
                 first = (level * width + feature) * total + start
                 value = features[first : first + count]
@@ -180,13 +177,13 @@ def _forward(position, table, scale, side, dense, mask, offset, width, features,
                     jz = jacobian[first + 2 * encoded * total : first + 2 * encoded * total + count]
                 else:
                     jx, jy, jz = value, value, value
-                _gather(table, row, np.uint32(width), np.uint32(feature), count, corner)
-                _tree(corner, fraction, count, scale[level], value, jx, jy, jz, with_jacobian)
+                gather(table, row, np.uint32(width), np.uint32(feature), count, corner)
+                interpolate(corner, fraction, count, scale[level], value, jx, jy, jz, with_jacobian)
 
 
 @numba.njit(cache=True, fastmath=FAST, error_model="numpy")
-def _transposed_tree(q, gx, gy, gz, fraction, count, scale, corner, with_jacobian):
-    """Corner weights of a block: the transpose of `_tree`, applied to the incoming gradients."""
+def spread(q, gx, gy, gz, fraction, count, scale, corner, with_jacobian):
+    """Corner weights of a block: the transpose of `interpolate`, applied to the incoming gradients."""
     for i in range(count):
         X, Y, Z = fraction[i], fraction[BLOCK + i], fraction[2 * BLOCK + i]
         if with_jacobian:
@@ -219,7 +216,7 @@ def _backward_table(position, scale, side, dense, mask, offset, width, incoming,
         corner = np.empty(8 * BLOCK, np.float32)
         for start in range(0, total, BLOCK):
             count = min(BLOCK, total - start)
-            _locate(position, start, count, scale[level], side[level], dense[level], mask[level], offset[level], row, fraction)
+            locate(position, start, count, scale[level], side[level], dense[level], mask[level], offset[level], row, fraction)
             for feature in range(width):
                 first = (level * width + feature) * total + start
                 q = incoming[first : first + count]
@@ -229,7 +226,7 @@ def _backward_table(position, scale, side, dense, mask, offset, width, incoming,
                     gz = incoming_jacobian[first + 2 * encoded * total : first + 2 * encoded * total + count]
                 else:
                     gx, gy, gz = q, q, q
-                _transposed_tree(q, gx, gy, gz, fraction, count, scale[level], corner, with_jacobian)
+                spread(q, gx, gy, gz, fraction, count, scale[level], corner, with_jacobian)
                 for k in range(8):
                     rows = row[k * BLOCK : (k + 1) * BLOCK]
                     values = corner[k * BLOCK : (k + 1) * BLOCK]
@@ -238,7 +235,7 @@ def _backward_table(position, scale, side, dense, mask, offset, width, incoming,
 
 
 @numba.njit(cache=True, fastmath=FAST, error_model="numpy")
-def _curvature(corner, fraction, count, scale, q, gx, gy, gz, dx, dy, dz, with_jacobian):
+def add_position_gradient(corner, fraction, count, scale, q, gx, gy, gz, dx, dy, dz, with_jacobian):
     """Adds the gradient to the positions of a block: slopes, and the mixed second derivatives (the pure ones are 0)."""
     for i in range(count):
         X, Y, Z = fraction[i], fraction[BLOCK + i], fraction[2 * BLOCK + i]
@@ -275,7 +272,7 @@ def _backward_points(position, table, scale, side, dense, mask, offset, width, i
         dy = gradient[total + start : total + start + count]
         dz = gradient[2 * total + start : 2 * total + start + count]
         for level in range(scale.size):
-            _locate(position, start, count, scale[level], side[level], dense[level], mask[level], offset[level], row, fraction)
+            locate(position, start, count, scale[level], side[level], dense[level], mask[level], offset[level], row, fraction)
             for feature in range(width):
                 first = (level * width + feature) * total + start
                 q = incoming[first : first + count]
@@ -285,5 +282,5 @@ def _backward_points(position, table, scale, side, dense, mask, offset, width, i
                     gz = incoming_jacobian[first + 2 * encoded * total : first + 2 * encoded * total + count]
                 else:
                     gx, gy, gz = q, q, q
-                _gather(table, row, np.uint32(width), np.uint32(feature), count, corner)
-                _curvature(corner, fraction, count, scale[level], q, gx, gy, gz, dx, dy, dz, with_jacobian)
+                gather(table, row, np.uint32(width), np.uint32(feature), count, corner)
+                add_position_gradient(corner, fraction, count, scale[level], q, gx, gy, gz, dx, dy, dz, with_jacobian)

@@ -49,7 +49,7 @@ class DistanceNetwork(nn.Module):
         self, values: Float[Tensor, "input point"], input_scale: Float[Tensor, "input"] | None = None
     ) -> tuple[Float[Tensor, "output point"], Float[Tensor, "input point"]]:
         """Outputs, and the gradient of output 0 to the inputs; each input counts times `input_scale`."""
-        weights, biases = self._layers(input_scale)
+        weights, biases = self.hidden_layers(input_scale)
         slopes = []
         for weight, bias in zip(weights, biases):
             values, slope = _SoftplusWithSlope.apply(torch.addmm(bias[:, None], weight, values))
@@ -63,11 +63,11 @@ class DistanceNetwork(nn.Module):
         self, values: Float[Tensor, "input point"], input_scale: Float[Tensor, "input"] | None = None
     ) -> Float[Tensor, "point"]:
         """Output 0 without its gradient to the inputs."""
-        for weight, bias in zip(*self._layers(input_scale)):
+        for weight, bias in zip(*self.hidden_layers(input_scale)):
             values = torch.nn.functional.softplus(torch.addmm(bias[:, None], weight, values), beta=SHARPNESS)
         return self.last.weight[0] @ values + self.last.bias[0]
 
-    def _layers(self, input_scale: Float[Tensor, "input"] | None) -> tuple[list[Tensor], list[Tensor]]:
+    def hidden_layers(self, input_scale: Float[Tensor, "input"] | None) -> tuple[list[Tensor], list[Tensor]]:
         """Weights and biases of the hidden layers; scaling the first weight costs nothing per point."""
         weights: list[Tensor] = [layer.get_parameter("weight") for layer in self.hidden]
         if input_scale is not None:

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from hoifield.errors import InternalError
 from hoifield.fields.distance_field import DistanceField
 from hoifield.fields.hash_grid_layout import HashGridLayout
 from hoifield.geometry.trilinear import lookup_grid
@@ -121,11 +122,58 @@ def test_a_field_that_cannot_learn_would_fail_the_start(monkeypatch):
     assert field.start_from_grid(slab, torch.full((3,), -0.1), 0.2 / 19, steps=1) > 2e-3
 
 
+def _query_and_gradients(field, points, dtype=torch.float32):
+    """Distance, gradient, feature, and the gradients to points and to every parameter of a random weighting of all three."""
+    points = points.to(dtype).requires_grad_()
+    generator = torch.Generator().manual_seed(7)
+    sample = field.query(points)
+    weights = [torch.randn(found.shape, generator=generator).to(dtype) for found in (sample.signed_distance, sample.gradient, sample.feature)]
+    weighted = (sample.signed_distance * weights[0]).sum() * 10 + (sample.gradient * weights[1]).sum() + (sample.feature * weights[2]).sum()
+    gradients = torch.autograd.grad(weighted, [points, *field.parameters()])
+    return [sample.signed_distance, sample.gradient, sample.feature, *gradients]
+
+
+FIELD_LAYOUTS = [SMALL, HashGridLayout(levels=5, features=3, table_size=2**10, base_resolution=5, finest_resolution=30)]
+
+
+@pytest.mark.parametrize("layout", FIELD_LAYOUTS)
+@pytest.mark.parametrize("open_levels", [2.5, 9.0])
+@pytest.mark.parametrize("spread", [0.9, 2.0])
+def test_both_back_ends_give_the_same_field_and_the_same_gradients(layout, open_levels, spread):
+    """At a spread of 2 most points lie outside the cube, and some deep inside the object's continuation."""
+    fields = [DistanceField(torch.tensor([0.02, -0.01, 0.3]), 0.1, layout, hidden=24, feature_count=6, seed=3, backend=b) for b in ("numba", "torch")]
+    for field in fields:
+        field.open_levels = open_levels
+        with torch.no_grad():
+            field.table.uniform_(-0.3, 0.3, generator=torch.Generator().manual_seed(0))
+            field.network.last.bias[0] = -0.4
+    points = _inner_points(fields[0], 1001, spread)
+    assert bool((fields[0].signed_distance(points) < 0).any())
+    reference = _query_and_gradients(fields[1].double(), points, torch.float64)
+    for found, expected in zip(_query_and_gradients(fields[0], points), reference, strict=True):
+        assert float((found.double() - expected).detach().norm() / expected.detach().norm()) < 3e-5
+
+
+def test_the_kernels_do_not_depend_on_the_threads():
+    field = _rough_field()
+    points = _inner_points(field, 3000, spread=1.2)
+    threads, results = torch.get_num_threads(), []
+    try:
+        for count in (1, 2):
+            torch.set_num_threads(count)
+            results.append(_query_and_gradients(field, points))
+    finally:
+        torch.set_num_threads(threads)
+    assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
+
+
 @pytest.mark.parametrize("backend", ["torch", "numba"])
-def test_both_back_ends_give_the_same_field(backend):
-    reference, other = _rough_field(backend="torch"), _rough_field(backend=backend)
-    points = _inner_points(reference, 400)
-    torch.testing.assert_close(other.query(points).signed_distance, reference.query(points).signed_distance, atol=1e-6, rtol=1e-4)
+def test_a_point_that_is_not_finite_is_refused(backend):
+    field = _rough_field(backend=backend)
+    points = _inner_points(field, 5)
+    points[3, 1] = torch.nan
+    with pytest.raises(InternalError, match="1 of 5"):
+        field.query(points)
 
 
 def test_closed_levels_do_not_count_and_leave_the_gradient_exact():

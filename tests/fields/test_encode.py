@@ -27,6 +27,11 @@ features, jacobian = encode_numba(points, table, layout, True)
 weights = torch.randn(jacobian.shape, generator=generator)
 ((features * weights[0]).sum() + (jacobian * weights).sum()).backward()
 print(*(hashlib.sha256(found.detach().contiguous().numpy().tobytes()).hexdigest() for found in (features, jacobian, table.grad, points.grad)))
+from hoifield.fields.distance_field import DistanceField
+field = DistanceField(torch.full((3,), 0.5), 0.45, layout)
+sample = field.query(points)
+(sample.signed_distance.sum() + sample.gradient.square().sum() + sample.feature.sum()).backward()
+print(*(hashlib.sha256(found.detach().contiguous().numpy().tobytes()).hexdigest() for found in (sample.gradient, *(p.grad for p in field.parameters()))))
 """
 
 
