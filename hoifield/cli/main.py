@@ -7,6 +7,7 @@ from typing import Annotated
 
 import tyro
 
+from hoifield.cli.benchmark_command import BenchmarkCommand
 from hoifield.cli.console import print_error
 from hoifield.cli.doctor_command import DoctorCommand
 from hoifield.cli.fit_command import FitCommand
@@ -21,6 +22,7 @@ Command = (
     | Annotated[ObserveCommand, tyro.conf.subcommand("observe")]
     | Annotated[SynthCommand, tyro.conf.subcommand("synth")]
     | Annotated[EvaluateCommand, tyro.conf.subcommand("evaluate")]
+    | Annotated[BenchmarkCommand, tyro.conf.subcommand("benchmark")]
     | Annotated[ReportCommand, tyro.conf.subcommand("report")]
     | Annotated[ViewCommand, tyro.conf.subcommand("view")]
     | Annotated[ExportCommand, tyro.conf.subcommand("export")]

@@ -35,6 +35,12 @@ def evaluate(prediction: FitResult, truth_path: Path, seed: int = 0) -> Scorecar
     return Scorecard(tuple(scores))
 
 
+def evaluate_shape(prediction: FitResult, truth_path: Path, seed: int = 0) -> Scorecard:
+    """The scores of the object's shape alone, with the digits of `evaluate`."""
+    truth = read_truth(truth_path)
+    return Scorecard(tuple(score_shape(match_frames(prediction, truth.result), truth.vertex_seen, np.random.default_rng(seed), seed)))
+
+
 def _mask_scores(matched: MatchedFrames, read_labels: Callable[[int], Labels | None]) -> list[Score]:
     """Agreement of the drawn meshes with the true masks."""
     hand_iou, object_iou = mask_overlaps(matched.prediction, matched.rows, matched.truth.frame_index, read_labels)

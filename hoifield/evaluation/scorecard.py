@@ -74,6 +74,10 @@ class Scorecard:
     def __iter__(self) -> Iterator[Score]:
         return iter(self.scores)
 
+    def measured(self) -> dict[str, float]:
+        """Values by name, without those that could not be measured."""
+        return {score.name: score.value for score in self.scores if score.count}
+
     def as_json(self) -> dict[str, object]:
         """`{"schema": ..., "scores": {name: {value, unit, ...}}}`, ready for json.dumps."""
         return {"schema": "hoifield.scorecard/1", "scores": {score.name: score.as_json() for score in self.scores}}

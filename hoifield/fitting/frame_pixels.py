@@ -10,7 +10,7 @@ from torch import Tensor
 
 from hoifield.clip.clip import Clip
 from hoifield.geometry.cameras import Camera
-from hoifield.observations.frame_masks import LEFT_HAND, OBJECT, RIGHT_HAND, FrameMasks
+from hoifield.observations.frame_masks import BACKGROUND, LEFT_HAND, OBJECT, RIGHT_HAND, FrameMasks
 from hoifield.observations.observations import Observations
 
 BACKGROUND_ENTITY = -1
@@ -28,7 +28,7 @@ class PixelBatch:
     label: Int[Tensor, "ray"]
     """Entity seen at the pixel: 0 object, 1.. hands, -1 background."""
     certain: Float[Tensor, "ray"]
-    """1 inside a region, 0 on the rim between two labels, where colour and label mix; scaled by the mask's confidence."""
+    """1 inside a region, 0 on the rim between two labels, where colour and label mix, and on hands not fitted; scaled by the mask's confidence."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,9 @@ def load_frame_pixels(clip: Clip, observations: Observations, margin: float = 0.
         trust = max(float(masks.object_confidence[frame]), 0.1)
         colours.append(picture[box].copy())
         entities.append(entity)
-        certain.append(np.where(rim_of(entity), 0.0, trust).astype(np.float16))
+        # What lies under a hand that is not fitted is not known.
+        unknown = rim_of(entity) | ((labels[box] != BACKGROUND) & (entity == BACKGROUND_ENTITY))
+        certain.append(np.where(unknown, 0.0, trust).astype(np.float16))
         corners.append((left, top))
     camera = observations.camera.resized(width, height)
     return FramePixels(camera, tuple(colours), tuple(entities), tuple(certain), np.array(corners))

@@ -6,14 +6,14 @@ from typing import Literal, assert_never
 from hoifield.fitting.stage import FieldLossWeights, FieldStage, ParameterGroup, PlacementStage, Stage
 from hoifield.scene.initialise import SceneConfig
 
-PresetName = Literal["draft", "standard", "fine"]
+PresetName = Literal["nano", "draft", "standard", "fine"]
 
 
 @dataclass(frozen=True)
 class Preset:
     """How much is fitted, and how finely."""
 
-    name: PresetName
+    name: str
     most_frames: int
     """Frames of the clip that the fit looks at."""
     stages: tuple[Stage, ...]
@@ -26,8 +26,10 @@ EVERYTHING: tuple[ParameterGroup, ...] = ("object_shape", "object_colour", "obje
 
 
 def build_preset(name: PresetName, seed: int) -> Preset:
-    """draft: minutes on two CPU cores; standard and fine: a GPU, or patience."""
+    """nano: seconds, for clips of 64 pixels; draft: minutes on two CPU cores; standard and fine: a GPU, or patience."""
     match name:
+        case "nano":
+            return _preset(name, seed, most_frames=16, coarse=200, final=300, rays=512, mesh_resolution=72)
         case "draft":
             return _preset(name, seed, most_frames=72, coarse=600, final=1400, rays=1024, mesh_resolution=112)
         case "standard":
@@ -38,7 +40,7 @@ def build_preset(name: PresetName, seed: int) -> Preset:
             assert_never(name)
 
 
-def _preset(name: PresetName, seed: int, most_frames: int, coarse: int, final: int, rays: int, mesh_resolution: int) -> Preset:
+def _preset(name: str, seed: int, most_frames: int, coarse: int, final: int, rays: int, mesh_resolution: int) -> Preset:
     """Coarse fit with free poses, placement by contact with the shape held, final fit (HOLD's three stages)."""
     stages: tuple[Stage, ...] = (
         FieldStage("coarse", coarse, EVERYTHING, FieldLossWeights(), rays=rays, width_start=0.008, width_end=0.002),

@@ -21,6 +21,7 @@ ORDER = (
     "synthetic",
     "report",
     "pipelines",
+    "benchmark",
     "cli",
 )
 ROOT_FILES = ("__init__", "errors", "file_operations", "plain_pickle", "storage")

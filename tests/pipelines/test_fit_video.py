@@ -6,9 +6,9 @@ import pytest
 
 from hoifield.errors import MissingDependency
 from hoifield.fitting.stage import FieldStage, PlacementStage
-from hoifield.pipelines.fit_video import LOG_EVERY, FitVideoConfig, RunListener, choose_preset
+from hoifield.pipelines.fit_observations import LOG_EVERY, RunListener
+from hoifield.pipelines.fit_video import FitVideoConfig, choose_preset
 from hoifield.pipelines.observe import ObserveConfig
-from hoifield.runlog.metrics_log import MetricsLog
 from hoifield.runlog.stop_request import StopRequest
 from hoifield.storage import read_json_lines
 
@@ -34,7 +34,7 @@ def test_a_device_that_is_not_served_is_refused_by_code():
 def logged(folder: Path, begin: int) -> list[int]:
     """Steps in the log of a run that begins with stage number `begin`, as a resumed run does."""
     announced: list[tuple[str, int, int]] = []
-    listener = RunListener(STAGES, MetricsLog(folder / "metrics.jsonl"), StopRequest(), lambda *told: announced.append(told))
+    listener = RunListener(folder, STAGES, StopRequest(), lambda *told: announced.append(told))
     for stage in STAGES[begin:]:
         listener.stage_started(stage.name, stage.steps, 0)
         for step in range(stage.steps):

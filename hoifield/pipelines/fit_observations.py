@@ -1,0 +1,67 @@
+"""The fit alone, of what was observed: observations -> scene -> stages -> result, resumed from the run folder's checkpoints."""
+
+from collections.abc import Callable
+from itertools import accumulate
+from pathlib import Path
+
+import torch
+
+from hoifield.actors.skinned_model import Side, SkinnedModel
+from hoifield.clip.clip import Clip
+from hoifield.fitting.frame_pixels import load_frame_pixels
+from hoifield.fitting.run_stages import FitPlan, run_stages
+from hoifield.fitting.stage import Stage
+from hoifield.observations.observations import Observations
+from hoifield.pipelines.presets import Preset, last_width
+from hoifield.result.collect_result import collect_result
+from hoifield.result.fit_result import FitResult
+from hoifield.result.measure_quality import measure_psnr
+from hoifield.runlog.metrics_log import MetricsLog
+from hoifield.runlog.run_folder import RunFolder
+from hoifield.runlog.stop_request import StopRequest
+from hoifield.scene.initialise import initialise_scene
+
+LOG_EVERY = 25
+"""Steps between two lines of metrics.jsonl."""
+
+StepAnnounce = Callable[[str, int, int], None]
+"""Told (stage, steps done, steps)."""
+
+
+def fit_observations(
+    run: RunFolder, clip: Clip, observations: Observations, actors: dict[Side, SkinnedModel], preset: Preset, listener: "RunListener"
+) -> tuple[FitResult, float]:
+    """The result (its summary left empty) and the fitted scene's peak signal-to-noise ratio, dB. Errors of the stages."""
+    torch.manual_seed(preset.scene.seed)
+    pixels = load_frame_pixels(clip, observations)
+    scene = initialise_scene(observations, clip.time_s, pixels.camera, actors, preset.scene)
+    run_stages(scene, FitPlan(preset.stages, preset.scene.seed), observations, pixels, run, listener)
+    width = last_width(preset.stages)
+    return collect_result(scene, observations, clip, actors, preset.mesh_resolution, width), measure_psnr(scene, pixels, width, preset.scene.seed)
+
+
+class RunListener:
+    """Passes the fit's progress to metrics.jsonl and to whoever watches."""
+
+    def __init__(self, run: Path, stages: tuple[Stage, ...], stop: StopRequest, announce_step: StepAnnounce) -> None:
+        self.metrics = MetricsLog(run / "metrics.jsonl")
+        self.stop = stop
+        self.announce_step = announce_step
+        # Counted from the plan: a resumed run is not told of the stages that were done before.
+        self._before = dict(zip((stage.name for stage in stages), accumulate((stage.steps for stage in stages), initial=0)))
+        self._steps = 0
+
+    def stage_started(self, name: str, steps: int, done: int) -> None:
+        """A stage begins, or goes on after `done` steps."""
+        self._steps = steps
+        self.announce_step(name, done, steps)
+
+    def step_done(self, name: str, step: int, losses: dict[str, float]) -> None:
+        """Logs every LOG_EVERY-th step, and the last."""
+        if step % LOG_EVERY == 0 or step + 1 == self._steps:
+            self.metrics.scalars(self._before[name] + step, {f"{name}/{loss}": value for loss, value in losses.items()})
+        self.announce_step(name, step + 1, self._steps)
+
+    def stop_requested(self) -> bool:
+        """Whether a signal asked to stop."""
+        return self.stop.requested
