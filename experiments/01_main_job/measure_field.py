@@ -30,7 +30,7 @@ from hoifield.geometry.mesh import Mesh, sample_surface, signed_volume
 from hoifield.geometry.trilinear import lookup_grid
 from hoifield.renderer.composite import composite
 from hoifield.renderer.ray_bounds import intersect_box
-from hoifield.renderer.sample_rays import CachedDistance, merge_samples, sample_rays
+from hoifield.renderer.sample_rays import merge_samples, sample_rays
 
 HALF_SIZE = 0.075
 SIZE = 160
@@ -179,8 +179,8 @@ def refresh(cached, measure, band):
 def render_batch(field, colour_field, cached, batch, width, settings, generator):
     """Colour and opacity of a batch of rays, and the gradients of the field at its samples."""
     origins, directions, T = batch
-    near, far = intersect_box(origins, directions, field.lower, field.upper)
-    distances, intervals = merge_samples([sample_rays(origins, directions, near, far, cached, width, settings.samples, generator)])
+    stack, row = CachedDistances.of_one(cached), torch.zeros(len(origins), dtype=torch.int64)
+    distances, intervals = merge_samples([sample_rays(origins, directions, stack, row, width, settings.samples, generator)])
     points = (origins[:, None] + distances[..., None] * directions[:, None]).reshape(-1, 3)
     sample = field.query(points)
     along = directions[:, None].expand(-1, settings.samples, 3).reshape(-1, 3)

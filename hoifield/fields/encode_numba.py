@@ -77,6 +77,7 @@ def match_threads() -> None:
 
 @lru_cache(maxsize=16)
 def level_arrays(layout: HashGridLayout) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Scale, vertices per axis, density, mask of the hash and offset of every level, as the kernels read them."""
     shapes = layout.level_shapes
     return (
         np.array([shape.scale for shape in shapes], dtype=np.float32),

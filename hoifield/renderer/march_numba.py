@@ -1,112 +1,142 @@
-"""The march of rays through a cached distance grid, and the samples drawn from it: numba, one ray after the other.
+"""The march of rays through cached distance grids, and the samples drawn from it: numba, one ray after the other.
 
-The readable twin of this kernel is `march_torch.march_torch`; both draw the same samples from the same random numbers.
+The readable twin of this kernel is `march_torch.march_torch`; both draw the same samples from the same random numbers. The bins of a ray
+are worked on together, in loops that LLVM vectorises.
 """
-
-import math
 
 import numba
 import numpy as np
 
+from hoifield.fields.block_layers import FAST, fast_exp
 from hoifield.renderer.march_settings import BAND_WIDTHS, COARSE_BINS, FINE_BINS, SHARE_NEAR, SHARE_UNIFORM
 
-# As in `fields.encode_numba`: the same bits from every copy of a kernel.
-FAST = {"nsz", "arcp"}
+MOST_BINS = max(COARSE_BINS, FINE_BINS)
+HALF = np.float32(0.5)
+ZERO = np.float32(0.0)
+ONE = np.float32(1.0)
+SMALL_DEPTH = np.float32(1e-2)
+"""Below, 1 - exp(-x) is taken from its series: the difference of two numbers near 1 has no places left."""
+LEAST_SHARE = np.float32(1e-3 / FINE_BINS)
+LEAST_TOTAL = np.float32(1e-6)
+SHARE_RENDERED = np.float32(1 - SHARE_NEAR - SHARE_UNIFORM)
 
 
 @numba.njit(cache=True, fastmath=FAST, error_model="numpy")
-def _lookup(values, shape, lower, spacing, x, y, z):
-    """Trilinear distance; beyond the grid with the distance to it added, as in `geometry.trilinear`."""
-    px, py, pz = (x - lower[0]) / spacing, (y - lower[1]) / spacing, (z - lower[2]) / spacing
-    cx = min(max(px, 0.0), shape[0] - 1.0)
-    cy = min(max(py, 0.0), shape[1] - 1.0)
-    cz = min(max(pz, 0.0), shape[2] - 1.0)
-    ix, iy, iz = min(int(cx), shape[0] - 2), min(int(cy), shape[1] - 2), min(int(cz), shape[2] - 2)
-    fx, fy, fz = cx - ix, cy - iy, cz - iz
-    step_y, step_x = shape[2], shape[1] * shape[2]
-    i = ix * step_x + iy * step_y + iz
-    a0 = values[i] + fx * (values[i + step_x] - values[i])
-    a1 = values[i + 1] + fx * (values[i + 1 + step_x] - values[i + 1])
-    i += step_y
-    a2 = values[i] + fx * (values[i + step_x] - values[i])
-    a3 = values[i + 1] + fx * (values[i + 1 + step_x] - values[i + 1])
-    low, high = a0 + fy * (a2 - a0), a1 + fy * (a3 - a1)
-    inner = low + fz * (high - low)
-    square = (px - cx) ** 2 + (py - cy) ** 2 + (pz - cz) ** 2
-    return inner if square == 0.0 else inner + math.sqrt(square) * spacing
+def _distances(values, shape, lower, spacing, origin, direction, start, step, bins, cell, part, distance):
+    """Trilinear distances at the middle of the bins; beyond the grid with the distance to it added, as in `geometry.trilinear`."""
+    first = cell[:bins]
+    fx, fy, fz, beyond = part[:bins], part[MOST_BINS : MOST_BINS + bins], part[2 * MOST_BINS : 2 * MOST_BINS + bins], part[3 * MOST_BINS : 3 * MOST_BINS + bins]
+    step_y, step_x = np.int32(shape[2]), np.int32(shape[1] * shape[2])
+    inverse = ONE / spacing
+    ox, oy, oz = (origin[0] - lower[0]) * inverse, (origin[1] - lower[1]) * inverse, (origin[2] - lower[2]) * inverse
+    dx, dy, dz = direction[0] * inverse, direction[1] * inverse, direction[2] * inverse
+    last_x, last_y, last_z = np.int32(shape[0] - 2), np.int32(shape[1] - 2), np.int32(shape[2] - 2)
+    most_x, most_y, most_z = np.float32(shape[0] - 1), np.float32(shape[1] - 1), np.float32(shape[2] - 1)
+    for k in range(bins):
+        t = start + (np.float32(np.int32(k)) + HALF) * step
+        px, py, pz = ox + t * dx, oy + t * dy, oz + t * dz
+        cx, cy, cz = min(max(px, ZERO), most_x), min(max(py, ZERO), most_y), min(max(pz, ZERO), most_z)
+        ix, iy, iz = min(np.int32(cx), last_x), min(np.int32(cy), last_y), min(np.int32(cz), last_z)
+        fx[k], fy[k], fz[k] = cx - np.float32(ix), cy - np.float32(iy), cz - np.float32(iz)
+        first[k] = ix * step_x + iy * step_y + iz
+        beyond[k] = (px - cx) * (px - cx) + (py - cy) * (py - cy) + (pz - cz) * (pz - cz)
+    for k in range(bins):
+        i = first[k]
+        a0 = values[i] + fx[k] * (values[i + step_x] - values[i])
+        a1 = values[i + 1] + fx[k] * (values[i + 1 + step_x] - values[i + 1])
+        j = i + step_y
+        a2 = values[j] + fx[k] * (values[j + step_x] - values[j])
+        a3 = values[j + 1] + fx[k] * (values[j + 1 + step_x] - values[j + 1])
+        low, high = a0 + fy[k] * (a2 - a0), a1 + fy[k] * (a3 - a1)
+        distance[k] = low + fz[k] * (high - low) + np.sqrt(beyond[k]) * spacing
 
 
 @numba.njit(cache=True, fastmath=FAST, error_model="numpy")
-def _occupied_stretch(values, shape, lower, spacing, origin, direction, near, far, band):
+def _occupied_stretch(distance, near, step, band):
     """Ends of the part of a ray that comes within `band` of the surface, or else of the bins around its closest approach."""
-    step = (far - near) / COARSE_BINS
-    first, last, closest, least = COARSE_BINS, -1, 0, np.inf
+    first, last, closest, least = COARSE_BINS, -1, 0, np.float32(np.inf)
     for k in range(COARSE_BINS):
-        t = near + (k + 0.5) * step
-        distance = _lookup(
-            values, shape, lower, spacing, origin[0] + t * direction[0], origin[1] + t * direction[1], origin[2] + t * direction[2]
-        )
-        if distance < least:
-            least, closest = distance, k
-        if distance < band + 0.5 * step:
+        if distance[k] < least:
+            least, closest = distance[k], k
+        if distance[k] < band + HALF * step:
             first, last = min(first, k), k
     if last < 0:
         first, last = max(closest - 1, 0), min(closest + 1, COARSE_BINS - 1)
-    return near + first * step, near + (last + 1) * step
+    return near + np.float32(first) * step, near + np.float32(last + 1) * step
 
 
 @numba.njit(cache=True, fastmath=FAST, error_model="numpy")
-def _fill_shares(values, shape, lower, spacing, origin, direction, start, step, width, band, share):
+def _fill_shares(distance, step, width, band, optical, decay, share):
     """Probabilities of the bins of a stretch: rendering weight, closeness to the surface, and a uniform part."""
-    broad = max(width, 0.5 * step)
-    rendered, close, open_bins, depth = 0.0, 0.0, 0.0, 0.0
+    broad = max(width, HALF * step)
+    reach = band + HALF * step
     for k in range(FINE_BINS):
-        t = start + (k + 0.5) * step
-        distance = _lookup(
-            values, shape, lower, spacing, origin[0] + t * direction[0], origin[1] + t * direction[1], origin[2] + t * direction[2]
-        )
-        decay = math.exp(-abs(distance) / broad)
-        optical = (0.5 * decay if distance >= 0 else 1 - 0.5 * decay) * step / broad
-        share[0, k] = math.exp(-depth) * -math.expm1(-optical)
-        share[1, k] = decay
-        share[2, k] = 1.0 if distance < band + 0.5 * step else 0.0
-        depth += optical
-        rendered += share[0, k]
-        close += share[1, k]
-        open_bins += share[2, k]
+        decay[k] = fast_exp(-abs(distance[k]) / broad)
+        optical[k] = (HALF * decay[k] if distance[k] >= ZERO else ONE - HALF * decay[k]) * step / broad
+    depth = ZERO
     for k in range(FINE_BINS):
-        total = 1e-3 / FINE_BINS
-        if rendered > 1e-6:
-            total += (1 - SHARE_NEAR - SHARE_UNIFORM) * share[0, k] / rendered
-        if close > 1e-6:
-            total += SHARE_NEAR * share[1, k] / close
-        if open_bins > 0:
-            total += SHARE_UNIFORM * share[2, k] / open_bins
-        share[0, k] = total
+        share[k] = depth
+        depth += optical[k]
+    for k in range(FINE_BINS):
+        o = optical[k]
+        stopped = o * (ONE - o * (HALF - o * np.float32(1 / 6))) if o < SMALL_DEPTH else ONE - fast_exp(-o)
+        share[k] = fast_exp(-share[k]) * stopped
+    rendered, close, open_bins = ZERO, ZERO, 0
+    for k in range(FINE_BINS):
+        rendered += share[k]
+        close += decay[k]
+        open_bins += distance[k] < reach
+    of_rendered = SHARE_RENDERED / rendered if rendered > LEAST_TOTAL else ZERO
+    of_close = np.float32(SHARE_NEAR) / close if close > LEAST_TOTAL else ZERO
+    of_open = np.float32(SHARE_UNIFORM) / np.float32(open_bins) if open_bins > 0 else ZERO
+    for k in range(FINE_BINS):
+        share[k] = LEAST_SHARE + of_rendered * share[k] + of_close * decay[k] + (of_open if distance[k] < reach else ZERO)
+
+
+@numba.njit(cache=True, fastmath=FAST, error_model="numpy")
+def _draw(share, start, step, uniform, out):
+    """Stratified samples by inverse distribution over the bins."""
+    count = uniform.size
+    total = ZERO
+    for k in range(FINE_BINS):
+        total += share[k]
+    bin_index, before = 0, ZERO
+    for j in range(count):
+        wanted = (np.float32(j) + uniform[j]) / np.float32(count) * total
+        while bin_index < FINE_BINS - 1 and before + share[bin_index] < wanted:
+            before += share[bin_index]
+            bin_index += 1
+        within = min(max((wanted - before) / share[bin_index], ZERO), ONE)
+        out[j] = start + (np.float32(bin_index) + within) * step
 
 
 @numba.njit(cache=True, fastmath=FAST, error_model="numpy", parallel=True)
-def march_numba(origins, directions, near, far, values, shape, lower, spacing, width, uniform, out):
-    """Fills `out` [ray, count] with ascending ray distances; rays with near >= far get `near` throughout."""
-    count = uniform.shape[1]
-    band = max(BAND_WIDTHS * width, spacing)
-    for ray in numba.prange(origins.shape[0]):
-        if not far[ray] > near[ray]:
-            out[ray, :] = near[ray]
-            continue
-        origin, direction = origins[ray], directions[ray]
-        start, stop = _occupied_stretch(values, shape, lower, spacing, origin, direction, near[ray], far[ray], band)
-        share = np.empty((3, FINE_BINS))
-        step = (stop - start) / FINE_BINS
-        _fill_shares(values, shape, lower, spacing, origin, direction, start, step, width, band, share)
-        total = 0.0
-        for k in range(FINE_BINS):
-            total += share[0, k]
-        bin_index, before = 0, 0.0
-        for j in range(count):
-            wanted = (j + uniform[ray, j]) / count * total
-            while bin_index < FINE_BINS - 1 and before + share[0, bin_index] < wanted:
-                before += share[0, bin_index]
-                bin_index += 1
-            within = min(max((wanted - before) / share[0, bin_index], 0.0), 1.0)
-            out[ray, j] = start + (bin_index + within) * step
+def march_numba(origins, directions, near, far, volumes, row, lower, spacing, width, uniform, out):
+    """Fills `out` [ray, count] with ascending ray distances; rays with near >= far get `near` throughout.
+
+    `volumes` is [volume, nx, ny, nz]; ray r marches through number row[r], with its lowest vertex at lower[row[r]].
+    """
+    rays = origins.shape[0]
+    size = volumes.shape[1] * volumes.shape[2] * volumes.shape[3]
+    shape = volumes.shape[1:]
+    flat = volumes.reshape(-1)
+    tasks = (rays + 63) // 64
+    width = np.float32(width)
+    for task in numba.prange(tasks):
+        cell, part = np.empty(MOST_BINS, np.int32), np.empty(4 * MOST_BINS, np.float32)
+        distance, share = np.empty(MOST_BINS, np.float32), np.empty(MOST_BINS, np.float32)
+        optical, decay = np.empty(MOST_BINS, np.float32), np.empty(MOST_BINS, np.float32)
+        for ray in range(task * 64, min(rays, task * 64 + 64)):
+            if not far[ray] > near[ray]:
+                out[ray, :] = near[ray]
+                continue
+            number = row[ray]
+            values, low, gap = flat[number * size : (number + 1) * size], lower[number], spacing[number]
+            band = max(np.float32(BAND_WIDTHS) * width, gap)
+            step = (far[ray] - near[ray]) / np.float32(COARSE_BINS)
+            _distances(values, shape, low, gap, origins[ray], directions[ray], near[ray], step, COARSE_BINS, cell, part, distance)
+            start, stop = _occupied_stretch(distance, near[ray], step, band)
+            step = (stop - start) / np.float32(FINE_BINS)
+            _distances(values, shape, low, gap, origins[ray], directions[ray], start, step, FINE_BINS, cell, part, distance)
+            _fill_shares(distance, step, width, band, optical, decay, share)
+            _draw(share, start, step, uniform[ray], out[ray])

@@ -1,11 +1,12 @@
 """The march of rays through a cached distance grid in plain PyTorch: the readable reference, on any device."""
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from hoifield.fields.density import density_from_distance
-from hoifield.renderer.cached_distance import CachedDistance
+from hoifield.geometry.trilinear import lookup_distance
+from hoifield.renderer.cached_distance import CachedDistances
 from hoifield.renderer.march_settings import BAND_WIDTHS, COARSE_BINS, FINE_BINS, SHARE_NEAR, SHARE_UNIFORM
 
 
@@ -14,15 +15,16 @@ def march_torch(
     directions: Float[Tensor, "ray 3"],
     near: Float[Tensor, "ray"],
     far: Float[Tensor, "ray"],
-    cached: CachedDistance,
+    cached: CachedDistances,
+    row: Int[Tensor, "ray"],
     width: float,
     uniform: Float[Tensor, "ray count"],
 ) -> Float[Tensor, "ray count"]:
-    """Ascending ray distances by inverse distribution; rays with near >= far get `near` throughout."""
-    band = max(BAND_WIDTHS * width, cached.spacing)
-    start, stop = _occupied_stretch(origins, directions, near, far, cached, band)
+    """Ascending ray distances by inverse distribution, ray r in grid row[r]; rays with near >= far get `near` throughout."""
+    band = cached.spacing[row, None].clamp(min=BAND_WIDTHS * width)
+    start, stop = _occupied_stretch(origins, directions, near, far, cached, row, band)
     step = ((stop - start) / FINE_BINS)[:, None]
-    distance = _distances(origins, directions, start, step, FINE_BINS, cached)
+    distance = _distances(origins, directions, start, step, FINE_BINS, cached, row)
     broad = (0.5 * step).clamp(min=width)
     optical = density_from_distance(distance / broad, 1.0) * step / broad
     rendered = torch.exp(optical - optical.cumsum(dim=-1)) * -torch.expm1(-optical)
@@ -45,12 +47,13 @@ def _occupied_stretch(
     directions: Float[Tensor, "ray 3"],
     near: Float[Tensor, "ray"],
     far: Float[Tensor, "ray"],
-    cached: CachedDistance,
-    band: float,
+    cached: CachedDistances,
+    row: Int[Tensor, "ray"],
+    band: Float[Tensor, "ray 1"],
 ) -> tuple[Float[Tensor, "ray"], Float[Tensor, "ray"]]:
     """Ends of the part of each ray that comes within `band` of the surface, or else of the bins around its closest approach."""
     step = ((far - near) / COARSE_BINS)[:, None]
-    distance = _distances(origins, directions, near, step, COARSE_BINS, cached)
+    distance = _distances(origins, directions, near, step, COARSE_BINS, cached, row)
     occupied = (distance < band + 0.5 * step).to(torch.int8)
     closest = distance.argmin(dim=-1)
     any_bin = occupied.amax(dim=-1) > 0
@@ -65,12 +68,14 @@ def _distances(
     start: Float[Tensor, "ray"],
     step: Float[Tensor, "ray 1"],
     bins: int,
-    cached: CachedDistance,
+    cached: CachedDistances,
+    row: Int[Tensor, "ray"],
 ) -> Float[Tensor, "ray bin"]:
     """Cached distances at the middle of the bins of each ray."""
     t = start[:, None] + (torch.arange(bins, device=start.device) + 0.5) * step
     points = origins[:, None] + t[..., None] * directions[:, None]
-    return cached.lookup(points.reshape(-1, 3)).reshape(-1, bins)
+    rows = row[:, None].expand(-1, bins).reshape(-1)
+    return lookup_distance(cached.values, rows, points.reshape(-1, 3), cached.lower, cached.spacing)[0].reshape(-1, bins)
 
 
 def _normalised(share: Float[Tensor, "ray bin"]) -> Float[Tensor, "ray bin"]:

@@ -9,9 +9,9 @@ from torch import Tensor
 from hoifield.fields.density import density_from_distance
 from hoifield.geometry.cameras import pixel_directions
 from hoifield.geometry.rigid import invert_rigid
+from hoifield.renderer.cached_distance import CachedDistance, CachedDistances
 from hoifield.renderer.composite import composite
-from hoifield.renderer.ray_bounds import intersect_box
-from hoifield.renderer.sample_rays import CachedDistance, merge_samples, sample_rays
+from hoifield.renderer.sample_rays import merge_samples, sample_rays
 from hoifield.scene.scene import Scene
 
 FAR_WIDTHS = 8.0
@@ -136,30 +136,14 @@ def _sample_union(
 ) -> tuple[Float[Tensor, "ray sample"], Float[Tensor, "ray sample"]]:
     """Distances along the rays at which every entity is queried, ascending, and the interval of each."""
     with torch.no_grad():
-        sets = [_sample_entity(object_lookup, directions, T_entities[0], sampling.width, sampling.object_samples, generator)]
-        for (actor, _), T in zip(scene.hands(), T_entities[1:]):
-            samples = torch.empty(len(row), sampling.hand_samples)
-            for frame in row.unique().tolist():
-                here = row == frame
-                cached = CachedDistance(*actor.volumes.of_frame(frame))
-                samples[here] = _sample_entity(cached, directions[here], T[here], sampling.width, sampling.hand_samples, generator)
-            sets.append(samples)
+        local = [((T[:, :3, :3] @ directions[..., None])[..., 0], T[:, :3, 3]) for T in T_entities]
+        turned, origins = local[0]
+        sets = [sample_rays(origins, turned, CachedDistances.of_one(object_lookup), torch.zeros_like(row), sampling.width, sampling.object_samples, generator)]
+        for (actor, _), (turned, origins) in zip(scene.hands(), local[1:], strict=True):
+            volumes = actor.volumes
+            hand_volumes = CachedDistances(volumes.distance, volumes.lower, volumes.spacing)
+            sets.append(sample_rays(origins, turned, hand_volumes, row, sampling.width, sampling.hand_samples, generator))
         return merge_samples(sets)
-
-
-def _sample_entity(
-    cached: CachedDistance,
-    directions: Float[Tensor, "ray 3"],
-    T: Float[Tensor, "ray 4 4"],
-    width: float,
-    count: int,
-    generator: torch.Generator,
-) -> Float[Tensor, "ray count"]:
-    """Ascending distances of samples on one entity, for T = T_entity_camera."""
-    local = (T[:, :3, :3] @ directions[..., None])[..., 0]
-    origins = T[:, :3, 3]
-    near, far = intersect_box(origins, local, cached.lower, cached.upper)
-    return sample_rays(origins, local, near, far, cached, width, count, generator)
 
 
 def _query_object(scene: Scene, lookup: CachedDistance, points: Float[Tensor, "ray sample 3"], T: Float[Tensor, "ray 4 4"], width: float) -> _Queried:

@@ -2,45 +2,44 @@
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from hoifield.fields.encode_numba import match_threads
-from hoifield.renderer.cached_distance import CachedDistance
+from hoifield.renderer.cached_distance import CachedDistances
 from hoifield.renderer.march_numba import march_numba
 from hoifield.renderer.march_torch import march_torch
-
-__all__ = ["CachedDistance", "merge_samples", "sample_rays"]
+from hoifield.renderer.ray_bounds import intersect_box
 
 
 @torch.no_grad()
 def sample_rays(
     origins_entity: Float[Tensor, "ray 3"],
     directions_entity: Float[Tensor, "ray 3"],
-    near: Float[Tensor, "ray"],
-    far: Float[Tensor, "ray"],
-    cached: CachedDistance,
+    cached: CachedDistances,
+    row: Int[Tensor, "ray"],
     width: float,
     count: int,
     generator: torch.Generator,
 ) -> Float[Tensor, "ray count"]:
-    """Ascending ray distances (m) of `count` stratified samples per ray, drawn by inverse distribution on a cached distance grid.
+    """Ascending ray distances (m) of `count` stratified samples per ray, drawn by inverse distribution on cached distance grids.
 
-    Rays (unit directions) are in the entity's frame; the distances hold in every frame, for poses are rigid. `near` and `far` come
-    from `ray_bounds`. A ray is first searched for the stretch that comes near the surface; there, samples follow the rendering
-    weight (VolSDF density of `width` metres), closeness to the surface, and a uniform share. A ray that comes near nothing gets
-    samples around its closest approach; one with near >= far gets `near` throughout, which `merge_samples` gives no length.
+    Rays (unit directions) are in the entity's frame, ray r in grid row[r]; the distances hold in every frame, for poses are rigid. Within
+    the grid's box a ray is first searched for the stretch that comes near the surface; there, samples follow the rendering weight
+    (VolSDF density of `width` metres), closeness to the surface, and a uniform share. A ray that comes near nothing gets samples around
+    its closest approach; one that misses the box has all at one place, which `merge_samples` gives no length.
     """
+    near, far = intersect_box(origins_entity, directions_entity, cached.lower[row], cached.upper[row])
     near = torch.nan_to_num(near, nan=0.0, posinf=0.0, neginf=0.0)
     far = torch.where(far.isfinite(), far, near)
     uniform = torch.rand(len(near), count, generator=generator)
     if origins_entity.device.type != "cpu":
-        return march_torch(origins_entity, directions_entity, near, far, cached, width, uniform.to(near))
+        return march_torch(origins_entity, directions_entity, near, far, cached, row, width, uniform.to(near))
     out = torch.empty(len(near), count)
     match_threads()
     march_numba(
-        _array(origins_entity), _array(directions_entity), _array(near), _array(far), _array(cached.values).reshape(-1),
-        np.array(cached.values.shape), _array(cached.lower), float(cached.spacing), float(width), uniform.numpy(), out.numpy(),
+        _array(origins_entity), _array(directions_entity), _array(near), _array(far), _array(cached.values), row.numpy(),
+        _array(cached.lower), _array(cached.spacing), width, uniform.numpy(), out.numpy(),
     )  # fmt: skip
     return out
 

@@ -30,10 +30,6 @@ class ActorVolumes:
         """Signed distance and its gradient at wrist-frame points, metres; see `lookup_distance`."""
         return lookup_distance(self.distance, row, points, self.lower, self.spacing)
 
-    def of_frame(self, row: int) -> tuple[Float[Tensor, "nx ny nz"], Float[Tensor, "3"], float]:
-        """The distances of one fitted frame, their lowest grid point (wrist frame) and the spacing, metres."""
-        return self.distance[row], self.lower[row], float(self.spacing[row])
-
     def nearest_canonical(self, row: Int[Tensor, "point"], points: Float[Tensor, "point 3"]) -> Float[Tensor, "point 3"]:
         """Rest-pose position of wrist-frame points: that of the nearest grid point, plus the offset from it."""
         size = torch.tensor(self.distance.shape[1:]) - 1

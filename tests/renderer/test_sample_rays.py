@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from hoifield.fields.density import density_from_distance
-from hoifield.renderer.cached_distance import CachedDistance
+from hoifield.renderer.cached_distance import CachedDistance, CachedDistances
 from hoifield.renderer.composite import composite
 from hoifield.renderer.march_torch import march_torch
 from hoifield.renderer.ray_bounds import intersect_box
@@ -26,7 +26,8 @@ def _rays(count, spread=0.2):
 
 def _sample(cached, origins, directions, width, count, seed=0):
     near, far = intersect_box(origins, directions, cached.lower, cached.upper)
-    return sample_rays(origins, directions, near, far, cached, width, count, torch.Generator().manual_seed(seed)), near, far
+    row = torch.zeros(len(origins), dtype=torch.int64)
+    return sample_rays(origins, directions, CachedDistances.of_one(cached), row, width, count, torch.Generator().manual_seed(seed)), near, far
 
 
 def test_samples_are_sorted_inside_the_bounds_and_close_to_the_surface():
@@ -45,10 +46,31 @@ def test_the_kernel_draws_the_samples_of_the_reference():
     cached, (origins, directions) = _sphere_cache(center=(0.01, 0.0, -0.005)), _rays(400)
     samples, near, far = _sample(cached, origins, directions, 0.001, 12)
     uniform = torch.rand(400, 12, generator=torch.Generator().manual_seed(0))
-    reference = march_torch(origins, directions, near, far, cached, 0.001, uniform)
+    row = torch.zeros(400, dtype=torch.int64)
+    reference = march_torch(origins, directions, near, far, CachedDistances.of_one(cached), row, 0.001, uniform)
     # A bin on the edge of the band may fall on either side in 32 bits: such rays differ, but are few.
     close = ((samples - reference).abs() < 2e-5).all(dim=-1)
     assert float(close.float().mean()) > 0.97
+
+
+@pytest.mark.parametrize("width", [0.0005, 0.008])
+def test_each_ray_is_marched_in_its_own_grid(width):
+    near_ball, far_ball = _sphere_cache(center=(0.01, 0.0, -0.03), radius=0.03), _sphere_cache(center=(-0.02, 0.01, 0.03), half_size=0.1)
+    origins, directions = _rays(400)
+    stack = CachedDistances(
+        torch.stack([near_ball.values, far_ball.values]),
+        torch.stack([near_ball.lower, far_ball.lower]),
+        torch.tensor([near_ball.spacing, far_ball.spacing]),
+    )
+    row = torch.arange(400) % 2
+    samples = sample_rays(origins, directions, stack, row, width, 12, torch.Generator().manual_seed(0))
+    uniform = torch.rand(400, 12, generator=torch.Generator().manual_seed(0))
+    near, far = intersect_box(origins, directions, stack.lower[row], stack.upper[row])
+    reference = march_torch(origins, directions, near, far, stack, row, width, uniform)
+    close = ((samples - reference).abs() < 2e-5).all(dim=-1)
+    assert float(close.float().mean()) > 0.97
+    swapped = sample_rays(origins, directions, stack, 1 - row, width, 12, torch.Generator().manual_seed(0))
+    assert float(((swapped - reference).abs() < 2e-5).all(dim=-1).float().mean()) < 0.5
 
 
 def test_rays_that_meet_nothing_get_finite_samples_without_length():
@@ -57,9 +79,7 @@ def test_rays_that_meet_nothing_get_finite_samples_without_length():
     directions = torch.tensor([[0.0, 1.0, 0.0], [0.0, 0.0, -1.0], [1.0, 0.0, 0.0]])
     samples, near, far = _sample(cached, origins, directions, 0.001, 8)
     assert torch.equal(near, far) and bool(samples.isfinite().all())
-    broken = sample_rays(
-        origins, directions, torch.full((3,), torch.nan), torch.full((3,), torch.inf), cached, 0.001, 8, torch.Generator().manual_seed(0)
-    )
+    broken, _, _ = _sample(cached, origins * torch.nan, directions, 0.001, 8)
     assert not bool(broken.isnan().any())
     _, intervals = merge_samples([samples])
     assert torch.equal(intervals, torch.zeros(3, 8))

@@ -94,10 +94,10 @@ def test_in_the_flat_pose_canonical_points_are_the_points_themselves(volumes: Ac
 
 def test_the_box_holds_the_hand_and_its_margin(volumes: ActorVolumes):
     for frame in range(2):
-        values, lower, spacing = volumes.of_frame(frame)
-        upper = lower.numpy() + (np.array(values.shape) - 1) * spacing
+        lower = volumes.lower[frame].numpy()
+        upper = lower + (RESOLUTION - 1) * float(volumes.spacing[frame])
         vertices = posed_vertices(frame)
-        assert (vertices.min(0) - lower.numpy() >= 0.0149).all() and (upper - vertices.max(0) >= 0.0149).all()
+        assert (vertices.min(0) - lower >= 0.0149).all() and (upper - vertices.max(0) >= 0.0149).all()
 
 
 def test_points_beyond_the_skin_are_outside_and_below_it_inside(volumes: ActorVolumes):
