@@ -1,5 +1,6 @@
 """The motion of a recipe: of hand, fingers, object and camera, with everything inside the picture."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,24 +10,38 @@ from scipy.spatial.transform import Rotation
 from hoifield.synthetic.camera_path import make_camera_path
 from hoifield.synthetic.clip_recipe import ClipRecipe
 from hoifield.synthetic.follow_recording import follow_recording
-from hoifield.synthetic.grasp import Grasp, GraspSearch
-from hoifield.synthetic.hand_object_motion import HandObjectMotion
+from hoifield.synthetic.grasp import GraspSearch
+from hoifield.synthetic.grasp_check import Grasp
+from hoifield.synthetic.hand_object_motion import HandObjectMotion, SecondHandMotion
 from hoifield.synthetic.leaving_picture import leave_picture
-from hoifield.synthetic.motion import FARTHEST, NEAREST, make_motion, missing_distance
+from hoifield.synthetic.motion import FARTHEST, NEAREST, make_motion, make_two_handed_motion, missing_distance
 from hoifield.synthetic.recording import read_recording
 from hoifield.synthetic.release import make_release, opened_pose
+from hoifield.synthetic.resting_hand import rest_beside
 from hoifield.synthetic.scene_mesh import SceneParts
+from hoifield.synthetic.second_grasp import arm_directions, second_hand_of
 
 POINT_STEP = 11
 """Every so many vertices are watched for leaving the picture."""
 
 
-def make_clip_motion(recipe: ClipRecipe, parts: SceneParts, search: GraspSearch, grasp: Grasp, focal_ratio: float) -> HandObjectMotion:
+def make_clip_motion(
+    recipe: ClipRecipe,
+    parts: SceneParts,
+    search: GraspSearch,
+    grasp: Grasp,
+    focal_ratio: float,
+    second_grasp: Grasp | None = None,
+) -> HandObjectMotion:
     """Where hand, object and camera are in each frame, from the first grasp on; inside the picture unless the recipe lets them leave.
 
-    Errors of `read_recording` and `follow_recording`.
+    `second_grasp` is that of a second hand which holds. Errors of `read_recording`, `follow_recording` and `rest_beside`.
     """
-    motion = _filmed_motion(recipe, parts, _motion_in_the_room(recipe, parts, search, grasp, focal_ratio), focal_ratio)
+    if second_grasp is None:
+        motion = _motion_in_the_room(recipe, parts, search, grasp, focal_ratio)
+    else:
+        motion = _two_handed(recipe, parts, grasp, second_grasp, focal_ratio)
+    motion = _filmed_motion(recipe, parts, motion, focal_ratio)
     return leave_picture(parts, motion, recipe.leaves, focal_ratio)
 
 
@@ -51,8 +66,12 @@ def _motion_in_the_room(recipe: ClipRecipe, parts: SceneParts, search: GraspSear
     elif recipe.motion == "release":
         motion = make_release(parts, search, grasp, recipe.frames, focal_ratio)
     else:
-        body = parts.arranged(grasp.pose, grasp.T_hand_object).mesh.vertices[: parts.body_count]
-        return HandObjectMotion.held(make_motion(recipe.motion, recipe.side, body, recipe.frames, focal_ratio, recipe.seed), grasp)
+        body = parts.held_body(grasp.pose, grasp.T_hand_object)
+        motion = HandObjectMotion.held(make_motion(recipe.motion, recipe.side, body, recipe.frames, focal_ratio, recipe.seed), grasp)
+        if recipe.second_hand == "none":
+            return motion
+    if recipe.second_hand == "beside":
+        motion = rest_beside(parts, motion, focal_ratio, recipe.seed)
     motion = motion.moved(_look_at_middle(watched_points(parts, motion)))
     points = watched_points(parts, motion)
     depth = float(points[..., 2].mean())
@@ -61,13 +80,28 @@ def _motion_in_the_room(recipe: ClipRecipe, parts: SceneParts, search: GraspSear
     return motion.moved(away)
 
 
+def _two_handed(recipe: ClipRecipe, parts: SceneParts, grasp: Grasp, second_grasp: Grasp, focal_ratio: float) -> HandObjectMotion:
+    """The motion of an object in two hands before a camera that stands still."""
+    assert recipe.motion != "release"
+    second = second_hand_of(grasp, second_grasp)
+    body = parts.body(parts.arranged(grasp.pose, grasp.T_hand_object, second).mesh.vertices)
+    arms = arm_directions(parts, second)
+    T = make_two_handed_motion(recipe.motion, recipe.side, arms, body, recipe.frames, focal_ratio, recipe.seed)
+    each = (recipe.frames, 1, 1)
+    return replace(
+        HandObjectMotion.held(T, grasp),
+        second=SecondHandMotion(np.tile(second.T_hand_second, each), np.tile(second.pose, each), holds=True),
+    )
+
+
 def watched_points(parts: SceneParts, motion: HandObjectMotion) -> Float[np.ndarray, "frame point 3"]:
-    """Some vertices of hand and object in the camera frame, metres."""
+    """Some vertices of hands and object in the camera frame, metres."""
     points, last, arranged = [], None, None
     for frame in range(motion.frames):
         moment = motion.at(frame)
         if last is None or arranged is None or not moment.same_arrangement(last):
-            last, arranged = moment, parts.arranged(moment.pose, moment.T_hand_object).mesh.vertices[: parts.body_count : POINT_STEP]
+            vertices = parts.arranged(moment.pose, moment.T_hand_object, moment.second).mesh.vertices
+            last, arranged = moment, parts.body(vertices, POINT_STEP)
         points.append(arranged @ moment.T_camera_hand[:3, :3].T + moment.T_camera_hand[:3, 3])
     return np.stack(points)
 

@@ -15,7 +15,7 @@ from scipy.ndimage import gaussian_filter1d
 from hoifield.actors.skinned_model import Side, SkinnedModel
 from hoifield.errors import RefusedInput
 from hoifield.geometry.rigid import align_points
-from hoifield.synthetic.grasp import Grasp
+from hoifield.synthetic.grasp_check import Grasp
 from hoifield.synthetic.hand_object_motion import HandObjectMotion, between_poses
 from hoifield.synthetic.recording import Recording
 

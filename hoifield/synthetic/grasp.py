@@ -1,93 +1,28 @@
-"""A hand closes on an object: palm placed, fingers bent until they touch, then refined, and checked."""
+"""A hand takes an object: by one of its grips where it has some, else by its body. Placed, closed, refined, and checked."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from hoifield.actors.skinned_model import FINGERS, SkinnedModel
 from hoifield.errors import InternalError
 from hoifield.geometry.mesh import Mesh
-from hoifield.geometry.mesh_distance import MeshDistance
-from hoifield.geometry.rotations import axis_angle_from_matrix, matrix_from_axis_angle
-from hoifield.geometry.trilinear import lookup_distance
+from hoifield.synthetic.families.object_family import Grip
+from hoifield.synthetic.grasp_check import Grasp, GraspMeasure, grasp_holds, skin_holds
+from hoifield.synthetic.grasp_parts import FINGER_JOINTS, ObjectGrid
+from hoifield.synthetic.grip_energy import shifted
+from hoifield.synthetic.grip_search import GripSearch
 
-FINGER_JOINTS = {"thumb": (13, 14, 15), "index": (1, 2, 3), "middle": (4, 5, 6), "ring": (10, 11, 12), "little": (7, 8, 9)}
-CONTACT_REACH, DEEPEST_PENETRATION = 0.002, 0.002
-GRID_MARGIN, GRID_CELLS = 0.08, 72
 CLOSING_STEPS, REFINED_PLACEMENTS = 36, 4
-
-
-@dataclass(frozen=True)
-class Grasp:
-    """A hand on an object: finger angles and where the object lies in the hand frame."""
-
-    pose: Float[np.ndarray, "joint=16 3"]
-    """Axis-angle per joint; the root row is zero."""
-    T_hand_object: Float[np.ndarray, "4 4"]
-    touching: tuple[str, ...]
-    """Fingers within 2 mm of the object."""
-    deepest: float
-    """Largest depth of a skin vertex inside the object, metres."""
-
-
-@dataclass(frozen=True)
-class ObjectGrid:
-    """Cached signed distances about an object, object frame."""
-
-    values: Float[Tensor, "1 x y z"]
-    lower: Float[Tensor, "1 3"]
-    spacing: Float[Tensor, "1"]
-
-    @staticmethod
-    def of(mesh: Mesh) -> "ObjectGrid":
-        """Distances on a regular grid that reaches 8 cm beyond the object."""
-        lower = mesh.vertices.min(0) - GRID_MARGIN
-        side = mesh.extent + 2 * GRID_MARGIN
-        spacing = float(side.max() / GRID_CELLS)
-        counts = np.ceil(side / spacing).astype(int) + 1
-        axes = [lower[k] + spacing * np.arange(counts[k]) for k in range(3)]
-        grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
-        values = MeshDistance(mesh.vertices, mesh.faces).closest(grid.reshape(-1, 3)).signed_distance.reshape(counts)
-        tensors = [torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32)) for array in (values[None], lower[None], [spacing])]
-        return ObjectGrid(tensors[0], tensors[1], tensors[2])
-
-    def distance(self, points: Float[Tensor, "*batch 3"]) -> tuple[Float[Tensor, "*batch"], Float[Tensor, "*batch 3"]]:
-        """Signed distances and their gradients at object-frame points."""
-        flat = points.reshape(-1, 3)
-        row = torch.zeros(len(flat), dtype=torch.int64)
-        value, gradient = lookup_distance(self.values, row, flat, self.lower, self.spacing)
-        return value.reshape(points.shape[:-1]), gradient.reshape(points.shape)
-
-
-@dataclass(frozen=True)
-class HandParts:
-    """Which vertices of an actor belong to each finger, to its touching pad and to the palm."""
-
-    finger: dict[str, Int[Tensor, "vertex"]]
-    pad: dict[str, Int[Tensor, "vertex"]]
-    palm: Int[Tensor, "vertex"]
-
-    @staticmethod
-    def of(actor: SkinnedModel) -> "HandParts":
-        """Parts from the skinning weights and the flexion axes."""
-        owner = actor.weights.argmax(1)
-        centred = actor.template - actor.joint_template[owner]
-        finger, pad = {}, {}
-        for name, joints in FINGER_JOINTS.items():
-            finger[name] = torch.nonzero(torch.isin(owner, torch.tensor(joints)))[:, 0]
-            flexion, bone = actor.joint_axes[joints[2], :, 0], actor.joint_axes[joints[2], :, 2]
-            tip = actor.template[actor.fingertip_vertices[FINGERS.index(name)]] - actor.joint_template[joints[2]]
-            inward = torch.linalg.cross(flexion, bone * torch.sign(bone @ tip))
-            facing = (centred @ inward > 0.002) & (centred @ tip > 0.25 * (tip @ tip))
-            pad[name] = torch.nonzero((owner == joints[2]) & facing)[:, 0]
-        inward = torch.linalg.cross(actor.joint_axes[4, :, 0], actor.joint_template[4])
-        inward = inward / inward.norm()
-        palm = torch.nonzero((owner == 0) & (actor.template @ inward > 0.004))[:, 0]
-        return HandParts(finger, pad, palm)
+BODY_ROUNDS, GRIP_ROUNDS = 6, 8
+"""How often new placements are tried before a search gives up."""
+GRIP_SEED = 7
 
 
 @dataclass
@@ -98,11 +33,25 @@ class GraspSearch:
     mesh: Mesh
     shape: Float[Tensor, "component=10"]
     seed: int
+    grips: tuple[Grip, ...] = ()
+    """Places to take it by; without any, the palm goes beside the longest side, anywhere about it."""
+    looser: bool = False
+    """Hold grasps to the rule of the first clips (`skin_holds`), so that clips of standard shapes keep their bytes."""
 
     def __post_init__(self) -> None:
-        self.grid = ObjectGrid.of(self.mesh)
-        self.parts = HandParts.of(self.actor)
+        self.measure = GraspMeasure.of(self.actor, self.mesh, self.shape)
+        self.parts = self.measure.parts
         self.sign = 1.0 if self.actor.side == "right" else -1.0
+        self._last_search: GripSearch | None = None
+
+    @cached_property
+    def grid(self) -> ObjectGrid:
+        """Cached distances about the whole object."""
+        return ObjectGrid.of(self.mesh)
+
+    def holds(self, grasp: Grasp) -> bool:
+        """Whether it is a grasp, by the rule of this search."""
+        return skin_holds(grasp) if self.looser else grasp_holds(grasp)
 
     def posed(self, angles: Float[Tensor, "frame joint=16 3"]) -> Float[Tensor, "frame vertex 3"]:
         """Skin in the hand frame for anatomical angles (flexion, abduction, twist)."""
@@ -110,29 +59,54 @@ class GraspSearch:
         return self.actor.pose(self.shape, axis_angle, torch.eye(4).expand(len(angles), 4, 4)).vertices
 
     def find(self) -> Grasp:
-        """The best of several placements: fingers closed by search, then refined. Raises InternalError (HF-SYN-002) if none holds."""
-        closed = [self._close(T) for T in self._placements()]
-        closed.sort(key=lambda candidate: candidate[0])
-        grasps = []
-        for _, angles, T in closed[:REFINED_PLACEMENTS]:
-            grasps.append(self._finished(*self._refined(angles, T)))
-            if grasp_holds(grasps[-1]):
-                return grasps[-1]
-        best = min(grasps, key=lambda grasp: grasp.deepest)
+        """The first of the most promising placements that holds. Raises InternalError (HF-SYN-002) if none does."""
+        tried = []
+        for grasp in self._by_grips() if self.grips else self._by_body():
+            if self.holds(grasp):
+                return grasp
+            tried.append(grasp)
+        best = min(tried, key=lambda grasp: max(grasp.deepest, grasp.crossing))
         raise InternalError(
             "HF-SYN-002",
-            f"no grasp found: {len(best.touching)} fingers touch, the skin is {1e3 * best.deepest:.1f} mm inside",
+            f"none of {len(tried)} grasps holds: in the best one {len(best.touching)} fingers touch, hand and object are "
+            f"{1e3 * max(best.deepest, best.crossing):.1f} mm in each other, {best.closure:.3f} of the grip force is not answered",
             "choose another object or seed",
         )
 
     def near(self, T_object_hand: Float[np.ndarray, "4 4"]) -> Grasp:
-        """What closing and refining end in from a placement of the flat hand; `grasp_holds` says whether it is a grasp."""
-        _, angles, T = self._close(torch.from_numpy(T_object_hand).float())
-        return self._finished(*self._refined(angles, T))
+        """What closing and refining end in from a placement of the flat hand; `holds` says whether it is a grasp."""
+        T = torch.from_numpy(T_object_hand).float()
+        if self.grips:
+            return self._around(min(self.grips, key=lambda grip: float(np.linalg.norm(grip.point - T_object_hand[:3, 3])))).near(T)
+        _, angles, T = self._close(T)
+        return self.measure.measured(*self._refined(angles, T))
 
-    def _placements(self) -> list[Float[Tensor, "4 4"]]:
+    def _by_body(self) -> Iterator[Grasp]:
+        """Fingertip grasps about the longest side, the most promising first; then from other placements."""
+        for attempt in range(BODY_ROUNDS):
+            closed = sorted((self._close(T) for T in self._placements(attempt)), key=lambda candidate: candidate[0])
+            for _, angles, T in closed[:REFINED_PLACEMENTS]:
+                yield self.measure.measured(*self._refined(angles, T))
+
+    def _by_grips(self) -> Iterator[Grasp]:
+        """Grasps by the object's grips; which kind of grip comes first is drawn."""
+        generator = np.random.default_rng([self.seed, GRIP_SEED])
+        kinds = sorted({grip.kind for grip in self.grips})
+        order = [kinds[k] for k in generator.permutation(len(kinds))]
+        for _ in range(GRIP_ROUNDS):
+            for kind in order:
+                grips = [grip for grip in self.grips if grip.kind == kind]
+                yield from self._around(grips[int(generator.integers(len(grips)))]).candidates(generator)
+
+    def _around(self, grip: Grip) -> GripSearch:
+        """The search about one grip; the last one is kept."""
+        if self._last_search is None or self._last_search.grip is not grip:
+            self._last_search = GripSearch.of(self.measure, grip)
+        return self._last_search
+
+    def _placements(self, attempt: int) -> list[Float[Tensor, "4 4"]]:
         """T_object_hand for several turns about the long axis and heights of the grip; the palm just off the surface."""
-        generator = np.random.default_rng(self.seed)
+        generator = np.random.default_rng(self.seed if attempt == 0 else [self.seed, attempt])
         axes = _long_axis_first(self.mesh)
         half = float(np.abs(self.mesh.vertices @ axes[:, 2]).max())
         placements = []
@@ -142,7 +116,7 @@ class GraspSearch:
                 T_hand_object[:3, :3] = Rotation.from_euler("z", turn, degrees=True).as_matrix() @ axes.T
                 along = min(height * half, max(half - 0.03, 0.0)) + 0.006
                 gap = float(generator.uniform(0.010, 0.018))
-                T_hand_object[:3, 3] = [-0.108 * self.sign, -0.2, along]
+                T_hand_object[:3, 3] = [-0.108 * self.sign, 0.0, along]
                 T_hand_object[1, 3] = -self._offset_below_palm(T_hand_object, gap)
                 placements.append(torch.from_numpy(np.linalg.inv(T_hand_object)).float())
         return placements
@@ -154,7 +128,7 @@ class GraspSearch:
         for _ in range(18):
             middle = (low + high) / 2
             T = T_hand_object.copy()
-            T[1, 3] = -middle
+            T[1, 3] -= middle
             T_object_hand = torch.from_numpy(np.linalg.inv(T)).float()
             palm = torch.cat([self.parts.palm, *(self.parts.finger[name] for name in FINGERS[1:])])
             nearest = float(self.grid.distance(skin[palm] @ T_object_hand[:3, :3].T + T_object_hand[:3, 3])[0].min())
@@ -213,7 +187,7 @@ class GraspSearch:
         movable = (upper - lower) > 1e-6
         for _ in range(steps):
             bent = torch.clamp(angles + change * movable, lower, upper)
-            T = _shifted(T_object_hand, shift)
+            T = shifted(T_object_hand, shift)
             skin = self.posed(bent[None])[0] @ T[:3, :3].T + T[:3, 3]
             distance, _ = self.grid.distance(skin)
             loss = 6e4 * torch.relu(0.0004 - distance).square().sum() + 0.05 * change.square().sum() + 20.0 * shift.square().sum()
@@ -224,35 +198,13 @@ class GraspSearch:
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
-        return torch.clamp(angles + change.detach() * movable, lower, upper), _shifted(T_object_hand, shift.detach())
-
-    def _finished(self, angles: Float[Tensor, "joint=16 3"], T_object_hand: Float[Tensor, "4 4"]) -> Grasp:
-        """The grasp with its exact distances to the mesh."""
-        T = T_object_hand.double().numpy()
-        skin = self.posed(angles[None])[0].double().numpy() @ T[:3, :3].T + T[:3, 3]
-        distance = MeshDistance(self.mesh.vertices, self.mesh.faces).closest(skin).signed_distance
-        touching = tuple(name for name in FINGERS if distance[self.parts.finger[name].numpy()].min() < CONTACT_REACH)
-        matrices = matrix_from_axis_angle(torch.einsum("jab,jb->ja", self.actor.joint_axes, angles))
-        pose = axis_angle_from_matrix(matrices).double().numpy()
-        pose[0] = 0
-        return Grasp(pose, np.linalg.inv(T), touching, float(max(-distance.min(), 0.0)))
-
-
-def grasp_holds(grasp: Grasp) -> bool:
-    """Whether thumb and at least two fingers touch, and the skin is nowhere deeper than 2 mm."""
-    return "thumb" in grasp.touching and len(grasp.touching) >= 3 and grasp.deepest <= DEEPEST_PENETRATION
+        return torch.clamp(angles + change.detach() * movable, lower, upper), shifted(T_object_hand, shift.detach())
 
 
 def _first_touch(nearest: Float[Tensor, "step"]) -> int:
     """First step whose nearest skin comes within 0.5 mm of the surface; the nearest step where none does."""
     touching: Bool[Tensor, "step"] = nearest < 0.0005
     return int(touching.int().argmax()) if touching.any() else int(nearest.argmin())
-
-
-def _shifted(T_object_hand: Float[Tensor, "4 4"], shift: Float[Tensor, "6"]) -> Float[Tensor, "4 4"]:
-    """The placement moved by a small turn and translation in the hand frame."""
-    turn = torch.cat([matrix_from_axis_angle(20.0 * shift[:3]), shift[3:, None]], dim=1)
-    return T_object_hand @ torch.cat([turn, torch.tensor([[0.0, 0.0, 0.0, 1.0]])])
 
 
 def _long_axis_first(mesh: Mesh) -> Float[np.ndarray, "3 3"]:

@@ -1,6 +1,6 @@
 """Objects of hand-holdable size as closed meshes: instances of parametric families, or any mesh file brought to size."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, assert_never, get_args
 
@@ -36,7 +36,7 @@ class HeldObject:
 
     mesh: Mesh
     grips: tuple[Grip, ...] = ()
-    """Handles; empty where a hand takes the body."""
+    """Places to take it by; empty where a hand may take it anywhere."""
     parameters: dict[str, Any] | None = None
     """The family's parameters, metres; none for standard shapes and mesh files."""
 
@@ -123,7 +123,7 @@ def _build(family: ObjectFamily, grid_spacing: float) -> HeldObject:
     """Marching cubes of the family's signed distance, with its grips moved along."""
     mesh = extract_isosurface(*sample_distances(family, grid_spacing))
     middle = _middle(mesh)
-    grips = tuple(Grip(grip.point - middle, grip.axis, grip.outward) for grip in family.grips())
+    grips = tuple(replace(grip, point=grip.point - middle) for grip in family.grips())
     return HeldObject(_centred(mesh), grips, {"family": type(family).__name__, **asdict(family)})
 
 

@@ -7,7 +7,8 @@ from scipy.spatial.transform import Rotation
 
 from hoifield.actors.pose_limits import anatomical_angles, pose_from_anatomical
 from hoifield.actors.skinned_model import SkinnedModel
-from hoifield.synthetic.grasp import Grasp, GraspSearch, grasp_holds
+from hoifield.synthetic.grasp import GraspSearch
+from hoifield.synthetic.grasp_check import Grasp
 from hoifield.synthetic.hand_object_motion import HandObjectMotion, between_poses
 from hoifield.synthetic.motion import make_motion
 from hoifield.synthetic.scene_mesh import SceneParts
@@ -29,7 +30,7 @@ def make_release(parts: SceneParts, search: GraspSearch, grasp: Grasp, frames: i
     The hand sways as in `everyday` while it holds. The motion may leave the picture; the caller moves it farther away.
     """
     second = _second_grasp(search, grasp)
-    body = parts.arranged(grasp.pose, grasp.T_hand_object).mesh.vertices[: parts.body_count]
+    body = parts.held_body(grasp.pose, grasp.T_hand_object)
     base = HandObjectMotion.held(make_motion("everyday", parts.actor.side, body, BASE_FRAMES, focal_ratio, search.seed), grasp)
     T_let_go = base.at(OPENS * (BASE_FRAMES - 1)).T_camera_hand
     T_rest = T_let_go @ grasp.T_hand_object
@@ -71,7 +72,7 @@ def _second_grasp(search: GraspSearch, first: Grasp) -> Grasp:
         T[:3, :3] = Rotation.from_rotvec(np.radians(degrees) * longest).as_matrix()
         T[:3, 3] = shift * longest
         grasp = search.near(T @ np.linalg.inv(first.T_hand_object))
-        if grasp_holds(grasp):
+        if search.holds(grasp):
             return grasp
     return first
 

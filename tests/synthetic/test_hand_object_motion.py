@@ -11,7 +11,8 @@ from hoifield.geometry.rotations import rotation_angle
 from hoifield.synthetic.camera_path import CAMERA_NAMES, make_camera_path
 from hoifield.synthetic.clip_motion import make_clip_motion, watched_points
 from hoifield.synthetic.clip_recipe import ClipRecipe
-from hoifield.synthetic.grasp import Grasp, GraspSearch
+from hoifield.synthetic.grasp import GraspSearch
+from hoifield.synthetic.grasp_check import Grasp
 from hoifield.synthetic.hand_contact import measure_contact
 from hoifield.synthetic.hand_object_motion import HandObjectMotion, between_poses
 from hoifield.synthetic.release import AWAY, HOLDS, LEAVES, OPENS
@@ -40,7 +41,7 @@ def _rows(start: float, end: float) -> slice:
 
 
 def test_a_release_lets_go_and_holds_again(scene: Scene, release: HandObjectMotion) -> None:
-    contact = measure_contact(scene[0], release)
+    contact = measure_contact(scene[0], release, scene[0].actor)
     for held in (_rows(0, OPENS), _rows(HOLDS, 1)):
         assert (contact.fingers_touching[held] >= 0.6).all() and contact.contact[held].any(1).all()
     apart = _rows(LEAVES + 0.02, 0.6)

@@ -9,11 +9,11 @@ from scipy.spatial.transform import Rotation
 from hoifield.actors.choose_actor import load_actor
 from hoifield.errors import HoifieldError, MissingInput, RefusedInput
 from hoifield.synthetic.follow_recording import follow_recording
-from hoifield.synthetic.grasp import Grasp
+from hoifield.synthetic.grasp_check import Grasp
 from hoifield.synthetic.recording import HAND_FILE, KNUCKLE_BONES, WRIST_BONE, read_recording
 
 FRAMES, CARRIED = 60, slice(20, 41)
-GRASP = Grasp(np.full((16, 3), 0.1), np.array([[0.0, -1, 0, -0.09], [1, 0, 0, -0.04], [0, 0, 1, 0.02], [0, 0, 0, 1]]), ("thumb",), 0.0)
+GRASP = Grasp(np.full((16, 3), 0.1), np.array([[0.0, -1, 0, -0.09], [1, 0, 0, -0.04], [0, 0, 1, 0.02], [0, 0, 0, 1]]), ("thumb",), 0.0, False, 0.0, 0.0)
 AXES = np.array([[0.0, 0, 1], [0, 1, 0], [-1, 0, 0]])
 """From the axes of our hand to those of the recorded model."""
 OPEN = np.zeros((16, 3))

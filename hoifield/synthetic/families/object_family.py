@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -10,18 +10,21 @@ from jaxtyping import Float
 from hoifield.synthetic.shape_distances import Distances, Points
 
 Corner = tuple[float, float, float]
+GripKind = Literal["handle", "edge", "body"]
+"""A handle lies in the palm with the fingers around it; an edge is pinched between thumb and fingers; a body is held by the fingertips."""
 
 
 @dataclass(frozen=True)
 class Grip:
-    """A handle, as a hand needs to know it: object frame, metres."""
+    """A place to take an object by, as a hand needs to know it: object frame, metres."""
 
     point: Float[np.ndarray, "3"]
     """Middle of the stretch that is held, on the handle's centre line."""
     axis: Float[np.ndarray, "3"]
-    """Unit direction along the handle, towards the side of the thumb."""
+    """Unit direction along the handle, towards the side of the thumb. Of an edge: for a right hand, so that its thumb comes inside."""
     outward: Float[np.ndarray, "3"]
     """Unit direction from the handle to the palm, across `axis`."""
+    kind: GripKind = "handle"
 
 
 @dataclass(frozen=True)
@@ -41,5 +44,5 @@ class ObjectFamily(ABC):
         """Signed distance at points of the object frame, negative inside: exact, or a tight bound."""
 
     def grips(self) -> tuple[Grip, ...]:
-        """Handles; empty for objects that a hand takes by their body."""
+        """Places to take it by; empty for objects that a hand takes anywhere about their longest side."""
         return ()

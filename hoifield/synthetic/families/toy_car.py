@@ -5,7 +5,7 @@ from typing import Literal, assert_never
 
 import numpy as np
 
-from hoifield.synthetic.families.object_family import Corner, ObjectFamily
+from hoifield.synthetic.families.object_family import Corner, Grip, ObjectFamily
 from hoifield.synthetic.shape_distances import (
     Distances,
     Path2,
@@ -118,6 +118,11 @@ class ToyCar(ObjectFamily):
             hub = rounded_cylinder(centred - [0, 0, 0.001], 0.55 * self.wheel_radius, HUB_DEPTH, 0.0005)
             solid = np.minimum(carved(solid, arch), carved(tyre, hub))
         return solid
+
+    def grips(self) -> tuple[Grip, ...]:
+        """Over the roof, the fingers on one flank and the thumb on the other."""
+        middle, up = np.array([0.0, 0.0, self.roof / 2]), np.array([0.0, 0.0, 1.0])
+        return tuple(Grip(middle, np.array([forward, 0.0, 0.0]), up, "body") for forward in (1.0, -1.0))
 
     def _openings(self, p: Points, lean: Distances) -> Distances:
         """Side windows between their pillars, and the bed of a pickup."""

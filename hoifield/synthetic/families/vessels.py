@@ -5,7 +5,7 @@ from typing import Literal, assert_never
 
 import numpy as np
 
-from hoifield.synthetic.families.object_family import Corner, ObjectFamily
+from hoifield.synthetic.families.object_family import Corner, Grip, ObjectFamily
 from hoifield.synthetic.shape_distances import (
     Distances,
     Path2,
@@ -133,6 +133,14 @@ class Mug(ObjectFamily):
         handle = bar_distance(p, self.handle_path(), self.handle_thickness, self.handle_width)
         return carved(smooth_union(_shell(p, wall, self.wall), handle, FILLET), _hollow(p, wall, self.wall))
 
+    def grips(self) -> tuple[Grip, ...]:
+        """The handle, the thumb above; and the body from where the handle is not in the way."""
+        path, up = self.handle_path(), np.array([0.0, 0.0, 1.0])
+        x, z = path[path[:, 0].argmax()]
+        handle = Grip(np.array([x, 0.0, (self.handle_top + self.handle_bottom) / 2 if self.handle == "square" else z]), up, np.array([1.0, 0.0, 0.0]))
+        sides = [np.array([np.cos(angle), np.sin(angle), 0.0]) for angle in np.radians([75, 180, -75])]
+        return (handle, *(Grip(np.zeros(3), up, outward, "body") for outward in sides))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Bowl(ObjectFamily):
@@ -188,3 +196,10 @@ class Bowl(ObjectFamily):
         section = np.array([(-half, low + 0.001), (half, low + 0.001), (half, join), (-half, join)]) + [self.foot_radius, 0.0]
         foot = outline_distance(np.hypot(p[..., 0], p[..., 1]), p[..., 2], section) - 0.001
         return carved(smooth_union(_shell(p, wall, self.wall), foot, 0.003), _hollow(p, wall, self.wall))
+
+    def grips(self) -> tuple[Grip, ...]:
+        """The rim, the thumb inside and the fingers below; and the bottom, from below and from the side."""
+        wall, along, up = self.wall_path(), np.array([0.0, 1.0, 0.0]), np.array([0.0, 0.0, 1.0])
+        point = np.array([wall[-1, 0], 0.0, wall[-1, 1]])
+        rims = tuple(Grip(point, along, np.array([np.cos(a), 0.0, np.sin(a)]), "edge") for a in np.radians([15, 40]))
+        return (*rims, Grip(np.zeros(3), along, -up, "body"), Grip(np.zeros(3), along, np.array([0.8, 0.0, -0.6]), "body"))
