@@ -10,7 +10,8 @@ from hoifield.geometry.mesh import Mesh, vertex_normals
 from hoifield.geometry.mesh_distance import MeshDistance
 from hoifield.synthetic.solid_texture import SkinName, skin_colours, solid_noise
 
-HAND, OBJECT, SKIN_ARM, SLEEVE = 0, 1, 2, 3
+HAND, OBJECT, SKIN_ARM, SLEEVE, SECOND_HAND = 0, 1, 2, 3, 4
+SKIN_PARTS = (HAND, SKIN_ARM, SECOND_HAND)
 SKINS = ((0.86, 0.66, 0.55), (0.80, 0.58, 0.46), (0.72, 0.50, 0.38), (0.90, 0.71, 0.61))
 SLEEVES = ((0.20, 0.26, 0.36), (0.32, 0.32, 0.34), (0.18, 0.32, 0.28), (0.55, 0.56, 0.60))
 KEY_DIRECTION, FILL_DIRECTION = np.array([-0.45, -0.72, -0.53]), np.array([0.75, -0.10, -0.65])
@@ -81,7 +82,7 @@ def surface_colours(
 ) -> Float[np.ndarray, "pixel 3"]:
     """sRGB of surface points by part, from their positions at rest (texture sticks to the surface)."""
     colours = np.empty((len(part), 3))
-    skin = (part == HAND) | (part == SKIN_ARM)
+    skin = np.isin(part, SKIN_PARTS)
     blotch = solid_noise(rest[skin], 0.022, 3, look.seed + 3)[:, None]
     grain = solid_noise(rest[skin], 0.0022, 2, look.seed + 4)[:, None]
     red, nail = marks[skin, :1], np.clip(1.6 * marks[skin, 1:] - 0.3, 0, 1)
@@ -141,7 +142,7 @@ def shade(
 ) -> Float[np.ndarray, "pixel 3"]:
     """Light (linear RGB) towards the camera: sky and floor light, key with shadow, fill, a highlight; camera frame."""
     key, fill = KEY_DIRECTION / np.linalg.norm(KEY_DIRECTION), FILL_DIRECTION / np.linalg.norm(FILL_DIRECTION)
-    skin = ((part == HAND) | (part == SKIN_ARM)).astype(np.float64)
+    skin = np.isin(part, SKIN_PARTS).astype(np.float64)
     wrap = 0.18 * skin
     facing_key = np.clip((normals @ key + wrap) / (1 + wrap), 0, 1) * lit
     facing_fill = np.clip(normals @ fill, 0, 1) * (0.4 + 0.6 * access)

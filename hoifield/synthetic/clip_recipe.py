@@ -11,6 +11,8 @@ from hoifield.synthetic.solid_texture import SKIN_NAMES, SkinName
 
 TruthName = Literal["basic", "full"]
 TRUTH_NAMES: tuple[TruthName, ...] = get_args(TruthName)
+SecondHandName = Literal["none", "beside", "holding"]
+SECOND_HAND_NAMES: tuple[SecondHandName, ...] = get_args(SecondHandName)
 KNOB_RANGES = {
     "motion_blur": (0.0, 1.0),
     "sensor_noise": (0.0, 0.5),
@@ -61,6 +63,8 @@ class ClipRecipe:
     """A rigged hand in glTF (`load_rigged_hand`) that is filmed in place of the built-in one, which a fit will use."""
     leaves: float = 0.0
     """Share of the frames, in the middle of the clip, in which the object is out of the picture; it goes along with any motion."""
+    second_hand: SecondHandName = "none"
+    """The hand of the other side: open beside the object without touching it, or holding the object as well, fixed to it."""
 
     def __post_init__(self) -> None:
         if self.frames < 2 or self.size < 32 or self.size % 2:
@@ -71,9 +75,16 @@ class ClipRecipe:
             )
         if self.motion not in MOTION_NAMES:
             raise UsageError("HF-SYN-004", f"{self.motion!r} is not a motion", f"use one of {', '.join(MOTION_NAMES)}")
-        for name, choices in (("camera", CAMERA_NAMES), ("truth", TRUTH_NAMES), ("skin", SKIN_NAMES)):
+        choices_of = {"camera": CAMERA_NAMES, "truth": TRUTH_NAMES, "skin": SKIN_NAMES, "second_hand": SECOND_HAND_NAMES}
+        for name, choices in choices_of.items():
             if getattr(self, name) not in choices:
                 raise UsageError("HF-SYN-009", f"{getattr(self, name)!r} is no choice of {name}", f"use one of {', '.join(choices)}")
+        if self.second_hand == "holding" and (self.motion == "release" or self.motion_from is not None):
+            raise UsageError(
+                "HF-SYN-009",
+                "a second hand that holds cannot be where the first one lets go or follows a recording",
+                "use another motion, or a second hand beside the object",
+            )
         for name, (least, most) in KNOB_RANGES.items():
             value = getattr(self, name)
             if value is not None and not least <= value <= most:

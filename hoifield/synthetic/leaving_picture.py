@@ -1,6 +1,4 @@
-"""A hand that carries the object out of the picture in the middle of a clip, and brings it back."""
-
-from dataclasses import replace
+"""An object that is carried out of the picture in the middle of a clip, and brought back."""
 
 import numpy as np
 from jaxtyping import Float
@@ -32,15 +30,18 @@ def leave_picture(parts: SceneParts, motion: HandObjectMotion, share: float, foc
     farthest = max(
         _least_shift(parts.object_mesh.moved(motion.T_camera_object[row]).vertices, way, focal_ratio) / rise[row] for row in gone
     )
-    T_camera_hand = motion.T_camera_hand.copy()
-    T_camera_hand[:, :2, 3] += farthest * rise[:, None] * way
-    return replace(motion, T_camera_hand=T_camera_hand)
+    shift = np.zeros((motion.frames, 3))
+    shift[:, :2] = farthest * rise[:, None] * way
+    return motion.shifted(shift)
 
 
 def _way_out(parts: SceneParts, motion: HandObjectMotion) -> Float[np.ndarray, "2"]:
-    """Unit vector in the picture: from the hand along the forearm, on the mean of all frames; down where the arm points along the view."""
+    """Unit vector in the picture: from the hands that hold along their forearms, on the mean of all frames; down where they point along
+    the view."""
     sign = 1.0 if parts.actor.side == "right" else -1.0
     arm = sign * motion.T_camera_hand[:, :2, 0].mean(0)
+    if motion.second is not None and motion.second.holds:
+        arm = arm - sign * motion.of_second().T_camera_hand[:, :2, 0].mean(0)
     length = float(np.linalg.norm(arm))
     return arm / length if length > 0.2 else WAY_DOWN
 

@@ -19,6 +19,8 @@ FOREARM_DIRECTION = (0.40, 0.90, 0.08)
 """Where the forearm of a right hand points in the camera: down, to the right, away."""
 NEAREST, FARTHEST = 0.42, 1.2
 PICTURE_MARGIN = 0.05
+TWO_HANDED_TURN: dict[SwayName, float] = {"turn": np.radians(40), "scan": np.radians(55), "everyday": np.radians(20), "still": np.radians(1)}
+"""Largest turn of an object in two hands to either side: as far as two wrists go together."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,41 @@ def make_motion(
 
     The hand turns about its forearm while it tilts and sways; a left hand moves as the mirror image of a right one.
     """
-    sway = motion_sway(name)
+    rotations, shifts = swayed(motion_sway(name), side, frames, seed)
+    return _shown_whole(rotations, shifts, body, focal_ratio)
+
+
+def make_two_handed_motion(
+    name: SwayName,
+    side: Side,
+    arms: Float[np.ndarray, "2 3"],
+    body: Float[np.ndarray, "point 3"],
+    frames: int,
+    focal_ratio: float,
+    seed: int,
+) -> Float[np.ndarray, "frame 4 4"]:
+    """T_camera_hand of each frame for hands that hold one object together; `body` stays inside the picture as in `make_motion`.
+
+    `arms` are the directions of the forearms, that of the first hand (whose side is given) first; hand frame, unit vectors. Half-way through
+    they point down in the plane of the picture, to the left and the right, as a person sees the own hands. All turns about the vertical by
+    `TWO_HANDED_TURN` to either side while it tilts and sways; a left first hand moves as the mirror image of a right one.
+    """
+    sway, most = motion_sway(name), TWO_HANDED_TURN[name]
+    phase = np.random.default_rng(seed).uniform(0, 2 * np.pi, size=5)
+    share = np.arange(frames) / max(frames - 1, 1)
+    turn = -most * np.cos(np.pi * share)
+    pitch, roll = (size * most * np.sin(2 * np.pi * share * rate + phase[k]) for k, (size, rate) in enumerate(((0.4, 1.0), (0.25, 0.8))))
+    mirror = np.diag([1.0 if side == "right" else -1.0, 1.0, 1.0])
+    first, second = arms @ mirror
+    right, down = first - second, first + second
+    right, down = right / np.linalg.norm(right), down / np.linalg.norm(down)
+    showing = np.stack([right, down, np.cross(right, down)])
+    rotations = Rotation.from_rotvec(np.stack([pitch, turn, roll], axis=1)).as_matrix() @ showing
+    return _shown_whole(mirror @ rotations @ mirror, _shifts(sway.shift, share, phase[2:]) @ mirror, body, focal_ratio)
+
+
+def swayed(sway: Sway, side: Side, frames: int, seed: int) -> tuple[Float[np.ndarray, "frame 3 3"], Float[np.ndarray, "frame 3"]]:
+    """R_camera_hand of each frame, and the shift (metres) that goes with it; a left hand moves as the mirror image of a right one."""
     generator = np.random.default_rng(seed)
     phase = generator.uniform(0, 2 * np.pi, size=5)
     share = np.arange(frames) / max(frames - 1, 1)
@@ -68,13 +104,25 @@ def make_motion(
         turn[:, None] * np.array([1.0, 0.0, 0.0])
     )
     rotations = _showing_rotation() @ turns.as_matrix()
-    sway_x, sway_y, sway_z = (sway.shift * np.sin(2 * np.pi * share * rate + phase[k]) for k, rate in ((2, 0.9), (3, 1.1), (4, 0.7)))
-    shifts = np.stack([1.3 * sway_x, 0.8 * sway_y, sway_z], axis=1)
+    shifts = _shifts(sway.shift, share, phase[2:])
     if side == "left":
         mirror = np.diag([-1.0, 1.0, 1.0])
         rotations, shifts = mirror @ rotations @ mirror, shifts @ mirror
+    return rotations, shifts
+
+
+def _shifts(size: float, share: Float[np.ndarray, "frame"], phase: Float[np.ndarray, "3"]) -> Float[np.ndarray, "frame 3"]:
+    """A slow wander of about that size, metres."""
+    sway_x, sway_y, sway_z = (size * np.sin(2 * np.pi * share * rate + phase[k]) for k, rate in enumerate((0.9, 1.1, 0.7)))
+    return np.stack([1.3 * sway_x, 0.8 * sway_y, sway_z], axis=1)
+
+
+def _shown_whole(
+    rotations: Float[np.ndarray, "frame 3 3"], shifts: Float[np.ndarray, "frame 3"], body: Float[np.ndarray, "point 3"], focal_ratio: float
+) -> Float[np.ndarray, "frame 4 4"]:
+    """Poses with those turns about the middle of the body, and as near as the body fits into the picture."""
     centre = (body.min(0) + body.max(0)) / 2
-    T = np.tile(np.eye(4), (frames, 1, 1))
+    T = np.tile(np.eye(4), (len(rotations), 1, 1))
     T[:, :3, :3] = rotations
     turned = (body - centre) @ rotations.transpose(0, 2, 1)
     T[:, :3, 3] = shifts + [0.0, 0.0, _distance_that_fits(turned + shifts[:, None], focal_ratio)] - rotations @ centre

@@ -11,13 +11,14 @@ from numba import njit, prange
 from hoifield.actors.skinned_model import Side
 from hoifield.geometry.mesh import Mesh
 from hoifield.geometry.rasterise import rasterise_mesh
-from hoifield.synthetic.appearance import HAND, KEY_DIRECTION, OBJECT, Look, encoded, linear, shade, surface_colours
+from hoifield.synthetic.appearance import HAND, KEY_DIRECTION, OBJECT, SECOND_HAND, Look, encoded, linear, shade, surface_colours
 from hoifield.synthetic.hand_object_motion import Moment
 from hoifield.synthetic.room import Room
 from hoifield.synthetic.scene_mesh import Arrangement, SceneParts
 from hoifield.synthetic.scene_sequence import SceneSequence
 
 SUPERSAMPLING = 2
+HAND_LABELS: dict[Side, int] = {"right": 2, "left": 3}
 NOISE = 0.007
 VISIBLE_DEPTH = 0.002
 """A vertex counts as seen where the picture's depth agrees with its own to 2 mm."""
@@ -48,7 +49,7 @@ class RenderedFrame:
     moment: Moment
     picture: UInt8[np.ndarray, "height width 3"]
     labels: UInt8[np.ndarray, "height width"]
-    """0 background and forearm, 1 object, 2 right hand, 3 left hand."""
+    """0 background and forearms, 1 object, 2 right hand, 3 left hand."""
     depth: Float[np.ndarray, "height width"]
     """Metres; inf where nothing is near (the room has no depth)."""
     object_seen: Bool[np.ndarray, "vertex"]
@@ -118,7 +119,8 @@ def _subframes(sequence: SceneSequence, frame: int, shutter: float, K: Float[np.
     """How many instants the exposure needs: one per pixel of the fastest vertex's way."""
     pixels = []
     for moment in (sequence.motion.at(frame - shutter / 2), sequence.motion.at(frame + shutter / 2)):
-        points = sequence.arrangement(moment).mesh.vertices[: sequence.parts.body_count : 29]
+        points = sequence.arrangement(moment).mesh.vertices
+        points = sequence.parts.body(points, 29)
         seen = (points @ moment.T_camera_hand[:3, :3].T + moment.T_camera_hand[:3, 3]) @ K.T
         pixels.append(seen[:, :2] / np.maximum(seen[:, 2:], 1e-3))
     way = float(np.linalg.norm(pixels[1] - pixels[0], axis=1).max())
@@ -158,7 +160,9 @@ def _draw_truth(
     part = np.where(face_index >= 0, parts.face_part[face_index], -1)
     labels = np.zeros((size, size), dtype=np.uint8)
     labels[part == OBJECT] = 1
-    labels[part == HAND] = 2 if side == "right" else 3
+    labels[part == HAND] = HAND_LABELS[side]
+    if parts.second is not None:
+        labels[part == SECOND_HAND] = HAND_LABELS[parts.second.side]
     return labels, depth
 
 

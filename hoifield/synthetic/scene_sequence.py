@@ -27,9 +27,9 @@ class SceneSequence:
     _access: list[tuple[Moment, np.ndarray]] = field(default_factory=list, init=False)
 
     def arrangement(self, moment: Moment) -> Arrangement:
-        """Hand, object and forearm in the hand frame; the same object for the same arrangement as at the last call."""
+        """Hands, object and forearms in the hand frame; the same object for the same arrangement as at the last call."""
         if self._arranged is None or not moment.same_arrangement(self._arranged[0]):
-            self._arranged = (moment, self.parts.arranged(moment.pose, moment.T_hand_object))
+            self._arranged = (moment, self.parts.arranged(moment.pose, moment.T_hand_object, moment.second))
         return self._arranged[1]
 
     def access(self, time: float) -> Float[np.ndarray, "vertex"]:
@@ -58,6 +58,6 @@ class SceneSequence:
         for known, access in self._access:
             if moment.same_arrangement(known):
                 return access
-        arrangement = self.parts.arranged(moment.pose, moment.T_hand_object)
+        arrangement = self.parts.arranged(moment.pose, moment.T_hand_object, moment.second)
         self._access = [*self._access[1 - KEPT_TRACES :], (moment, ambient_access(arrangement.mesh, arrangement.normals, self.seed))]
         return self._access[-1][1]

@@ -10,7 +10,7 @@ from jaxtyping import Float, UInt8
 from hoifield.errors import CannotCreateOutput
 from hoifield.synthetic.clip_recipe import ClipRecipe
 from hoifield.synthetic.clip_scene import ClipScene
-from hoifield.synthetic.hand_contact import measure_contact
+from hoifield.synthetic.hand_contact import measure_contacts
 from hoifield.synthetic.render_clip import RenderedFrame
 from hoifield.synthetic.scene_sequence import SceneSequence
 from hoifield.synthetic.truth_pictures import draw_normals, draw_whole_outlines
@@ -39,7 +39,7 @@ def store_pictures(
     """Pass the pictures on while labels and depth, with full truth also whole outlines and normals, are written.
 
     After the last one `truth.npz` holds `vertex_seen` (which vertices of object.ply any frame shows) and, with full truth, per hand side S
-    `S_contact` (frame, vertex) and `S_penetration` (frame,), as `measure_contact` gives them.
+    `S_contact` (frame, vertex) and `S_penetration` (frame,), as `measure_contacts` gives them.
     """
     parts = clip_scene.parts
     seen = np.zeros(len(parts.object_mesh.vertices), dtype=bool)
@@ -57,8 +57,8 @@ def store_pictures(
         yield frame.picture
     arrays: dict[str, np.ndarray] = {"vertex_seen": seen}
     if recipe.truth == "full":
-        contact = measure_contact(parts, clip_scene.motion)
-        arrays |= {f"{recipe.side}_contact": contact.contact, f"{recipe.side}_penetration": contact.penetration}
+        for side, contact in measure_contacts(parts, clip_scene.motion).items():
+            arrays |= {f"{side}_contact": contact.contact, f"{side}_penetration": contact.penetration}
     np.savez_compressed(folder / "truth.npz", allow_pickle=False, **arrays)
 
 
