@@ -1,6 +1,5 @@
 """Points that structure from motion can follow: SIFT on the object, or on the object and the hand that holds it still."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -21,18 +20,30 @@ ERODED_PIXELS = 1
 """At the masks' size: what lies on the outline belongs to the background as much."""
 SURROUND = 24
 """Pixels around the masked part that the scale space needs."""
+COARSEST = 16
+"""Pixels: the part searched starts at multiples of it, so that the coarse scales sample the same places whatever its size."""
 BESIDE_KEYPOINTS = 0.08
 """Share of the keypoints' box by which the hand reaches beyond it; the arm further off turns in the wrist."""
 
 
 @dataclass(frozen=True)
 class FrameFeatures:
-    """The features of one frame."""
+    """The features of one frame, strongest first."""
 
     pixels: Float[np.ndarray, "feature 2"]
     """In pixels of the picture searched."""
     descriptors: UInt8[np.ndarray, "feature 128"]
     """Root-normalised SIFT (Arandjelovic and Zisserman 2012), as COLMAP stores it."""
+
+    def strongest(self, among: Bool[np.ndarray, "feature"], most: int) -> "FrameFeatures":
+        """At most so many of those marked."""
+        kept = np.flatnonzero(among)[:most]
+        return FrameFeatures(self.pixels[kept], self.descriptors[kept])
+
+    def inside(self, mask: Bool[np.ndarray, "height width"]) -> Bool[np.ndarray, "feature"]:
+        """Which features lie on the mask's pixels."""
+        column, row = self.pixels.astype(int).T
+        return mask[row, column]
 
 
 def find_features(image: UInt8[np.ndarray, "height width 3"], mask: Bool[np.ndarray, "height width"]) -> FrameFeatures:
@@ -40,16 +51,17 @@ def find_features(image: UInt8[np.ndarray, "height width 3"], mask: Bool[np.ndar
     rows, columns = np.nonzero(mask)
     if not len(rows):
         return FrameFeatures(np.zeros((0, 2), np.float32), np.zeros((0, 128), np.uint8))
-    top, left = max(rows.min() - SURROUND, 0), max(columns.min() - SURROUND, 0)
+    top, left = (max(int(place.min()) - SURROUND, 0) // COARSEST * COARSEST for place in (rows, columns))
     box = np.s_[top : rows.max() + SURROUND + 1, left : columns.max() + SURROUND + 1]
     grey = cv2.cvtColor(np.ascontiguousarray(image[box]), cv2.COLOR_RGB2GRAY)
-    sift = cv2.SIFT_create(nfeatures=MOST_FEATURES, contrastThreshold=CONTRAST, edgeThreshold=EDGE_RATIO)  # type: ignore[attr-defined]
+    sift = cv2.SIFT_create(contrastThreshold=CONTRAST, edgeThreshold=EDGE_RATIO)  # type: ignore[attr-defined]
     found, descriptors = sift.detectAndCompute(grey, np.ascontiguousarray(mask[box]).astype(np.uint8))
     if descriptors is None:
         return FrameFeatures(np.zeros((0, 2), np.float32), np.zeros((0, 128), np.uint8))
+    order = np.argsort([-point.response for point in found], kind="stable")
     pixels = np.array([point.pt for point in found], np.float32) + np.array([left + 0.5, top + 0.5], np.float32)
     root = np.sqrt(descriptors / np.maximum(descriptors.sum(1, keepdims=True), 1e-9))
-    return FrameFeatures(pixels, np.clip(np.round(512 * root), 0, 255).astype(np.uint8))
+    return FrameFeatures(pixels[order], np.clip(np.round(512 * root), 0, 255).astype(np.uint8)[order])
 
 
 def rigid_pixels(masks: FrameMasks, frame: int, hand: HandTrack | None, clip_width: int) -> Bool[np.ndarray, "height width"]:
@@ -72,10 +84,17 @@ def feature_size(clip: Clip, masks: FrameMasks) -> tuple[int, int]:
     return round(width * zoom), round(height * zoom)
 
 
-def gather_features(clip: Clip, masks: FrameMasks, frames: np.ndarray, hand: HandTrack | None) -> Iterator[FrameFeatures]:
-    """Features of the frames (ascending), streamed; of the object alone, or of object and `hand` as one rigid body."""
+def gather_features(clip: Clip, masks: FrameMasks, frames: np.ndarray, hand: HandTrack) -> tuple[list[FrameFeatures], list[FrameFeatures]]:
+    """Features of the frames (ascending): of the object alone, and of object and `hand` as one rigid body; one search for both."""
     size = feature_size(clip, masks)
     kernel = np.ones((2 * ERODED_PIXELS + 1, 2 * ERODED_PIXELS + 1), np.uint8)
+    alone, together = [], []
     for frame, image in clip.read_frames([int(frame) for frame in frames], size):
-        mask = cv2.erode(rigid_pixels(masks, frame, hand, clip.width).astype(np.uint8), kernel)
-        yield find_features(image, cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST) > 0)
+        on_object, on_both = (
+            cv2.resize(cv2.erode(rigid_pixels(masks, frame, body, clip.width).astype(np.uint8), kernel), size, interpolation=cv2.INTER_NEAREST) > 0
+            for body in (None, hand)
+        )
+        found = find_features(image, on_both)
+        alone.append(found.strongest(found.inside(on_object), MOST_FEATURES))
+        together.append(found.strongest(np.ones(len(found.pixels), bool), MOST_FEATURES))
+    return alone, together

@@ -1,12 +1,12 @@
-"""Object poses from structure from motion, scaled by the hand, behind gates; the only file that imports pycolmap."""
+"""Object poses from structure from motion, scaled by the hand, behind gates."""
 
+import os
+import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from jaxtyping import Float, Int
@@ -14,14 +14,9 @@ from jaxtyping import Float, Int
 from hoifield.geometry.cameras import Camera
 from hoifield.geometry.rotations import rotation_angle
 from hoifield.observations.motion_features import FrameFeatures
+from hoifield.observations.watched_programs import WatchedPrograms, WatchLimits
 
-pycolmap: Any
-try:
-    import pycolmap
-except ImportError:
-    pycolmap = None
-
-
+PROGRAM = Path(__file__).with_name("reconstruct_motion.py")
 LEAST_MODEL = 8
 """Frames of a model worth a look."""
 
@@ -42,7 +37,10 @@ class MotionConfig:
     """Rotation span over the hand's: the still background registers as well, and does not turn with the hand."""
     largest_disagreement: float = 25.0
     """Median degrees to the hand-locked poses after alignment."""
+    enough: float = 0.8
+    """Share of the frames which the first choice of features must place, lest others be looked at."""
     seed: int = 0
+    limits: WatchLimits = WatchLimits()
 
 
 @dataclass(frozen=True)
@@ -62,81 +60,27 @@ def _nothing(count: int, refused: str, measurements: dict[str, float] | None = N
     return MotionPoses(np.full((count, 4, 4), np.nan), np.full(count, -1), measurements or {}, refused)
 
 
-def _write_database(folder: Path, features: Sequence[FrameFeatures], rows: Int[np.ndarray, "chosen"], camera: Camera) -> None:
-    """The features as COLMAP's database; the pictures beside it are black, since nobody looks at them again."""
-    images, database = folder / "images", folder / "features.db"
-    images.mkdir()
-    for row in rows:
-        cv2.imwrite(str(images / f"{row:06d}.png"), np.zeros((camera.height, camera.width), np.uint8))
-    pycolmap.Database.open(database).close()
-    reader = pycolmap.ImageReaderOptions()
-    reader.camera_model = "SIMPLE_PINHOLE"
-    reader.camera_params = f"{camera.K[0, 0]},{camera.K[0, 2]},{camera.K[1, 2]}"
-    pycolmap.import_images(database, images, camera_mode=pycolmap.CameraMode.SINGLE, options=reader)
-    opened = pycolmap.Database.open(database)
-    for image in opened.read_all_images():
-        found = features[int(image.name[:6])]
-        opened.write_keypoints(image.image_id, found.pixels)
-        opened.write_descriptors(image.image_id, pycolmap.FeatureDescriptors(pycolmap.FeatureExtractorType.SIFT, found.descriptors))
-    opened.close()
+def _program(features: Sequence[FrameFeatures], camera: Camera, seed: int, folder: Path, name: str) -> tuple[list[str], Path]:
+    """The command that reconstructs the frames' features, its input written, and where its output will be."""
+    given, found = folder / f"{name}_in.npz", folder / f"{name}_out.npz"
+    np.savez(
+        given,
+        pixels=np.concatenate([frame.pixels for frame in features]),
+        descriptors=np.concatenate([frame.descriptors for frame in features]),
+        counts=np.array([len(frame.pixels) for frame in features]),
+        intrinsics=np.array([camera.K[0, 0], camera.K[0, 2], camera.K[1, 2]]),
+        size=np.array([camera.width, camera.height]),
+        seed=np.array(seed),
+        least_model=np.array(LEAST_MODEL),
+    )
+    return [sys.executable, "-I", str(PROGRAM), str(given), str(found), str(os.getpid())], found
 
 
-def _mapping_options(seed: int) -> Any:
-    """Fixed focal; bundle adjustment less often than COLMAP's own, since frames follow each other closely."""
-    mapping = pycolmap.IncrementalPipelineOptions()
-    mapping.num_threads = 1
-    mapping.random_seed = seed
-    mapping.ba_refine_focal_length = mapping.ba_refine_principal_point = mapping.ba_refine_extra_params = False
-    mapping.ba_global_frames_ratio = mapping.ba_global_points_ratio = 1.3
-    mapping.ba_global_max_refinements, mapping.ba_local_max_refinements = 2, 1
-    mapping.ba_global_max_num_iterations, mapping.ba_local_max_num_iterations = 20, 12
-    mapping.min_model_size = LEAST_MODEL
-    mapping.max_num_models = 4
-    mapping.mapper.init_min_tri_angle = 4.0
-    mapping.mapper.init_min_num_inliers = 40
-    mapping.mapper.abs_pose_min_num_inliers = 12
-    return mapping
-
-
-def _reconstruct(folder: Path, config: MotionConfig) -> list[dict[int, np.ndarray]]:
-    """Models, largest first: row of the features -> T_camera_object (each model in a scale and canonical frame of its own)."""
-    pycolmap.set_random_seed(config.seed)
-    pycolmap.logging.minloglevel = 2
-    database = folder / "features.db"
-    matching = pycolmap.FeatureMatchingOptions()
-    matching.num_threads, matching.use_gpu = 1, False
-    pairing = pycolmap.SequentialPairingOptions()
-    pairing.overlap = 10
-    pairing.quadratic_overlap = False
-    pycolmap.match_sequential(database, matching_options=matching, pairing_options=pairing, device=pycolmap.Device.cpu)
-    (folder / "models").mkdir()
-    models = pycolmap.incremental_mapping(database, folder / "images", folder / "models", options=_mapping_options(config.seed))
-    ordered = sorted(models.values(), key=lambda model: -model.num_reg_images())
-    return sorted(_join(ordered), key=len, reverse=True)
-
-
-def _join(models: list[Any]) -> list[dict[int, np.ndarray]]:
-    """Models that share frames brought into the frame and scale of the larger one; those that share none stay apart."""
-    groups: list[list[Any]] = []
-    for model in models:
-        for group in groups:
-            fits = (pycolmap.align_reconstructions_via_reprojections(model, other) for other in group)
-            similarity = next((found for found in fits if found is not None), None)
-            if similarity is not None:
-                model.transform(similarity)
-                group.append(model)
-                break
-        else:
-            groups.append([model])
-    joined = []
-    for group in groups:
-        poses: dict[int, np.ndarray] = {}
-        for image in (image for model in group for image in model.images.values() if image.has_pose):
-            pose = np.eye(4)
-            pose[:3] = image.cam_from_world().matrix()
-            poses.setdefault(int(image.name[:6]), pose)
-        joined.append(poses)
-    return joined
+def _read_models(path: Path) -> list[tuple[Int[np.ndarray, "registered"], Float[np.ndarray, "registered 4 4"]]]:
+    """Frames and poses of each model, largest first."""
+    with np.load(path, allow_pickle=False) as found:
+        model, frame, poses = found["model"], found["frame"], found["T_camera_object"]
+    return [(frame[model == number], poses[model == number]) for number in np.unique(model)]
 
 
 def _angles(rotations: np.ndarray) -> np.ndarray:
@@ -203,40 +147,60 @@ def _gate(frames: np.ndarray, motion: np.ndarray, aligned: np.ndarray, locked: n
     return next((words for failed, words in checks if failed), ""), found
 
 
-def find_motion_poses(
-    features: Sequence[FrameFeatures], camera: Camera, locked: Float[np.ndarray, "frame 4 4"], config: MotionConfig
-) -> MotionPoses:
-    """Poses of the rigid body that carries the features, one entry per frame of `locked`, or the reason why they are not to be used.
+def find_motion_poses(bodies: Sequence[Sequence[FrameFeatures]], camera: Camera, locked: Float[np.ndarray, "frame 4 4"], config: MotionConfig) -> MotionPoses:
+    """Poses of a rigid body that carries features, one entry per frame of `locked`, or the reason why they are not to be used.
 
+    Of several choices of features (one entry per frame each) the first that places `enough` frames, else the one that places most.
     `camera` is that of the features' pixels; `locked` are the hand-locked T_camera_object (finite). Sequential matching, one fixed
     focal. The reprojection error is about a pixel in success and failure alike, so it decides nothing: the gates are registered share,
     step size, distance range, rotation span and agreement with the hand (the silhouettes judge afterwards).
+
+    The reconstructions run in processes of their own, side by side; one that stalls or crashes twice refuses its body.
     """
     count = len(locked)
-    if pycolmap is None:
-        return _nothing(count, "pycolmap is not installed")
-    textured = float(np.median([len(found.pixels) for found in features]))
-    if textured < config.least_features:
-        return _nothing(count, f"{textured:.0f} features a frame, {config.least_features} needed", {"motion_features": textured})
     chosen = np.unique(np.linspace(0, count - 1, min(count, config.most_frames)).astype(int))
+    textured = [float(np.median([len(found.pixels) for found in features])) for features in bodies]
+    tried = [index for index, median in enumerate(textured) if median >= config.least_features]
+    if not tried:
+        refused = f"{max(textured):.0f} features a frame, {config.least_features} needed"
+        return _nothing(count, refused, {"motion_features": max(textured)})
+    best: MotionPoses | None = None
     with tempfile.TemporaryDirectory() as name:
-        _write_database(Path(name), features, chosen, camera)
-        models = _reconstruct(Path(name), config)
-    rank = {int(frame): place for place, frame in enumerate(chosen)}
-    poses, segment = np.full((count, 4, 4), np.nan), np.full(count, -1)
-    refused, measurements = f"{max(map(len, models), default=0)} of {len(chosen)} frames registered", {"motion_features": textured}
-    for number, registered in enumerate(model for model in models if len(model) >= LEAST_MODEL):
-        frames = np.array(sorted(registered))
-        motion = np.stack([registered[frame] for frame in frames])
+        folder = Path(name)
+        programs = [_program([bodies[index][frame] for frame in chosen], camera, config.seed, folder, f"body_{index}") for index in tried]
+        with WatchedPrograms([command for command, _ in programs], folder, config.limits) as running:
+            for place, index in enumerate(tried):
+                failure = running.wait_for(place)
+                measured = {"motion_features": textured[index]}
+                if failure:
+                    found = _nothing(count, f"structure from motion {failure}", measured)
+                else:
+                    found = _judge(_read_models(programs[place][1]), chosen, locked, config, measured)
+                if best is None or (found.segment >= 0).sum() > (best.segment >= 0).sum():
+                    best = found
+                if (best.segment >= 0).mean() >= config.enough:
+                    break
+    assert best is not None
+    return best
+
+
+def _judge(
+    models: list[tuple[Int[np.ndarray, "registered"], Float[np.ndarray, "registered 4 4"]]], chosen: Int[np.ndarray, "chosen"],
+    locked: Float[np.ndarray, "frame 4 4"], config: MotionConfig, measured: dict[str, float]
+) -> MotionPoses:  # fmt: skip
+    """The models brought to the hand, those that pass the gates kept; `chosen` are the frames that were reconstructed."""
+    poses, segment = np.full((len(locked), 4, 4), np.nan), np.full(len(locked), -1)
+    refused = f"{max((len(ranks) for ranks, _ in models), default=0)} of {len(chosen)} frames registered"
+    for number, (ranks, motion) in enumerate(model for model in models if len(model[0]) >= LEAST_MODEL):
+        frames = chosen[ranks]
         aligned, scale = align_motion(motion, locked[frames])
-        failed, found = _gate(np.array([rank[int(f)] for f in frames]), motion, aligned, locked[frames], scale, config)
+        failed, found = _gate(ranks, motion, aligned, locked[frames], scale, config)
         if number == 0:
             refused = failed
-            measurements |= found
+            measured = measured | found
         if not failed:
             free = segment[frames] < 0
             poses[frames[free]] = aligned[free]
             segment[frames[free]] = number
     placed = segment >= 0
-    measurements["motion_frames"] = float(placed.sum())
-    return MotionPoses(poses, segment, measurements, "" if placed.any() else refused)
+    return MotionPoses(poses, segment, measured | {"motion_frames": float(placed.sum())}, "" if placed.any() else refused)

@@ -50,8 +50,6 @@ TRUSTED_SHARE = 0.75
 """Of the median agreement, below which a frame's motion is not believed."""
 TEXTURED = 250
 """Features a frame on the object, below which structure from motion on it alone breaks into pieces and is not worth its time."""
-ENOUGH_MOTION = 0.8
-"""Share of the frames which the object's own features must place, lest the hand's be asked to help."""
 
 
 @dataclass(frozen=True)
@@ -123,17 +121,10 @@ def _find_motion(
     clip: Clip, camera: Camera, hand: HandTrack, masks: FrameMasks, frames: np.ndarray, locked: Float[np.ndarray, "frame 4 4"], seed: int
 ) -> MotionPoses:
     """Structure from motion on the object; where that places too few frames, on object and hand as one body (a steady grasp)."""
-    size = feature_size(clip, masks)
-    best: MotionPoses | None = None
-    for body, least in ((None, TEXTURED), (hand, MotionConfig.least_features)):
-        features = list(gather_features(clip, masks, frames, body))
-        found = find_motion_poses(features, camera.resized(*size), locked[frames], MotionConfig(seed=seed, least_features=least))
-        if best is None or (found.segment >= 0).sum() > (best.segment >= 0).sum():
-            best = found
-        if (best.segment >= 0).mean() >= ENOUGH_MOTION:
-            break
-    assert best is not None
-    return best
+    alone, together = gather_features(clip, masks, frames, hand)
+    textured = np.median([len(found.pixels) for found in alone]) >= TEXTURED
+    bodies = (alone, together) if textured else (together,)
+    return find_motion_poses(bodies, camera.resized(*feature_size(clip, masks)), locked[frames], MotionConfig(seed=seed))
 
 
 def fill_between(

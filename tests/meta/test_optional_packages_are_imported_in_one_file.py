@@ -9,7 +9,7 @@ from source_files import PACKAGE, imported_modules, read_sources, write_tree
 ONE_FILE = {
     "wandb": "runlog/wandb_log.py",
     "sam2": "observations/sam2_masks.py",
-    "pycolmap": "observations/motion_poses.py",
+    "pycolmap": "observations/reconstruct_motion.py",
     "ai_edge_litert": "observations/landmark_networks.py",
     "sklearn": "observations/pixel_classifier.py",
     "skimage": "geometry/isosurface.py",
@@ -58,7 +58,7 @@ def test_the_check_finds_each_kind_of_violation(tmp_path):
     folder = write_tree(
         tmp_path,
         {
-            "observations/motion_poses.py": "import pycolmap\n",
+            "observations/reconstruct_motion.py": "import pycolmap\n",
             "clip/clip.py": "def read():\n    import pycolmap\n    import tyro\n",
             "actors/body.py": "import importlib\nimportlib.import_module('anny.models')\n",
             "result/a.py": "from pxr import Usd\n",
