@@ -54,6 +54,8 @@ class SynthCommand:
     """What the object looks like: rich in detail, one colour, a regular pattern, or one colour with sharp highlights."""
     leaves: float = 0.0
     """Share of the frames, in the middle, in which the object is out of the picture, 0 to 0.5."""
+    second_hand: Literal["none", "beside", "holding"] = "none"
+    """The hand of the other side: none, open beside the object without touching it, or holding the object as well."""
 
     def run(self) -> int:
         """Carries it out; gives the exit code."""
@@ -86,6 +88,7 @@ class SynthCommand:
             instance=self.instance,
             skin=self.skin,
             leaves=self.leaves,
+            second_hand=self.second_hand,
         )
         with ProgressConsole() as console:
             console.announce(f"rendering {self.frames} frames of a {self.hand} hand with a {Path(self.object).name}")
