@@ -1,6 +1,7 @@
 """What perfect eyes would see of a generated clip: the true camera, masks and object poses. For anchors, never for a fit."""
 
 import numpy as np
+from jaxtyping import Int, UInt16
 
 from hoifield.clip.clip import Clip
 from hoifield.datasets.truth import Truth
@@ -10,9 +11,10 @@ from hoifield.observations.frame_masks import OBJECT, FrameMasks, MaskSource
 from hoifield.observations.hand_locked_poses import object_radius
 from hoifield.observations.object_track import ObjectTrack, PoseSource
 from hoifield.observations.observations import Observations, Readiness
-from hoifield.observations.visual_hull import CarveConfig, carve_hull, gather_evidence, hull_mesh
+from hoifield.observations.visual_hull import CarveConfig, carve_hull, gather_evidence, hand_depth_maps, hull_mesh
+from hoifield.result.fit_result import FitResult
 
-EXACT_CARVING = CarveConfig(background_share=0.0, object_share=0.03, resolution=128)
+EXACT_CARVING = CarveConfig(background_share=0.0, resolution=128)
 """Every silhouette is right, so one frame of background removes a point."""
 LEAST_PIXELS = 12
 """Pixels of the object that make a frame worth fitting."""
@@ -21,8 +23,8 @@ LEAST_PIXELS = 12
 def observe_truth(clip: Clip, truth: Truth, most_frames: int) -> Observations:
     """Observations without error: hull, poses and masks of the truth; at most `most_frames` frames, spread evenly, to fit.
 
-    No hand is in them: what hands hide is unknown, and what is known of it comes from the masks. Raises RefusedInput (HF-BEN-003) for
-    a truth without masks or without a frame that shows the object.
+    No hand is in them, since a fit could only spoil it: what hands hide is unknown, and where they are tells the hull alone.
+    Raises RefusedInput (HF-BEN-003) for a truth without masks or without a frame that shows the object.
     """
     if truth.read_labels is None:
         raise RefusedInput("HF-BEN-003", "the truth holds no masks", "make the clip again with `hoifield synth`")
@@ -34,7 +36,7 @@ def observe_truth(clip: Clip, truth: Truth, most_frames: int) -> Observations:
         raise RefusedInput("HF-BEN-003", "no frame of the truth shows the object", "make the clip again with `hoifield synth`")
     camera = Camera(result.K[0], clip.width, clip.height)
     trusted = np.ones(len(labels))
-    evidence = gather_evidence(labels, shown.astype(np.int16), trusted, camera)
+    evidence = gather_evidence(labels, shown.astype(np.int16), trusted, camera, None, _hand_depth(result, shown, camera))
     poses = result.T_camera_object[shown]
     hull = carve_hull(evidence, poses, object_radius(evidence, poses), EXACT_CARVING)
     if hull is None:
@@ -45,3 +47,12 @@ def observe_truth(clip: Clip, truth: Truth, most_frames: int) -> Observations:
     chosen = shown[np.unique(np.linspace(0, len(shown) - 1, min(most_frames, len(shown))).round().astype(int))]
     masks = FrameMasks(labels, trusted, trusted, given)
     return Observations(camera, "given", chosen, trusted, (), masks, track, Readiness("fit", (), {}))
+
+
+def _hand_depth(result: FitResult, frames: Int[np.ndarray, "chosen"], camera: Camera) -> UInt16[np.ndarray, "chosen height width"]:
+    """Millimetres to the nearest true hand, 0 where none is."""
+    depth = np.zeros((len(frames), camera.height, camera.width), np.uint16)
+    for hand in result.hands:
+        own = hand_depth_maps(hand.vertices[frames].astype(np.float64), hand.faces, camera)
+        depth = np.where((depth == 0) | ((own > 0) & (own < depth)), own, depth)
+    return depth
