@@ -1,6 +1,7 @@
 """The pixels that the fit looks at: compact crops of the fitted frames, with their labels, drawn at random."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -56,14 +57,19 @@ class FramePixels:
             torch.from_numpy(certain),
         )
 
+    @cached_property
+    def _places(self) -> tuple[tuple[np.ndarray, ...], ...]:
+        """Pixels of object, hands and background in each crop."""
+        flat = [entity.reshape(-1) for entity in self.entities]
+        return tuple((np.flatnonzero(labels == 0), np.flatnonzero(labels > 0), np.flatnonzero(labels < 0)) for labels in flat)
+
     def _draw_of_frame(self, row: int, count: int, generator: np.random.Generator) -> tuple[np.ndarray, ...]:
         entity, colour, certain = self.entities[row], self.colours[row], self.certain[row]
-        flat = entity.reshape(-1)
-        groups = [np.flatnonzero(flat == 0), np.flatnonzero(flat > 0), np.flatnonzero(flat < 0)]
+        flat, groups = entity.reshape(-1), self._places[row]
         wanted = np.array([0.5, 0.2, 0.3]) * np.array([len(group) > 0 for group in groups])
         counts = np.floor(wanted / wanted.sum() * count).astype(int)
         counts[int(np.argmax(counts))] += count - counts.sum()
-        chosen = np.concatenate([generator.choice(group, size=n) for group, n in zip(groups, counts) if n > 0])
+        chosen = np.concatenate([group[generator.integers(len(group), size=n)] for group, n in zip(groups, counts) if n > 0])
         y, x = np.divmod(chosen, entity.shape[1])
         pixel = np.stack([x, y], axis=1) + self.corner[row] + 0.5
         return (

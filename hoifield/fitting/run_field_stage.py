@@ -122,9 +122,8 @@ def field_losses(
 def _hand_losses(trace: RayTrace, stage: FieldStage) -> dict[str, Float[Tensor, ""]]:
     if trace.hand_distance.shape[-1] == 0:
         return {}
-    nearest = trace.hand_distance.detach().amin(-1)
-    through = interpenetration_loss(trace.object_distance[trace.near], nearest[trace.near], 0.002)
-    residual = (trace.hand_residual / 0.002).square().mean() if len(trace.hand_residual) else trace.hand_distance.sum() * 0.0
+    through = interpenetration_loss(trace.object_distance, trace.hand_distance.amin(-1)[trace.near], 0.002)
+    residual = (trace.hand_residual / 0.002).square().mean() if len(trace.hand_residual) else trace.hand_residual.sum()
     return {"interpenetration": stage.weights.interpenetration * through, "hand_residual": stage.weights.hand_residual * residual}
 
 

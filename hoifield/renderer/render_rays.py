@@ -6,12 +6,14 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from hoifield.fields.density import density_from_distance
 from hoifield.geometry.cameras import pixel_directions
 from hoifield.geometry.rigid import invert_rigid
+from hoifield.geometry.trilinear import lookup_distance
 from hoifield.renderer.cached_distance import CachedDistance, CachedDistances
-from hoifield.renderer.composite import composite
+from hoifield.renderer.composite import composite_entities
+from hoifield.renderer.place_torch import place_samples, turn_normals
 from hoifield.renderer.sample_rays import merge_samples, sample_rays
+from hoifield.scene.actor_entity import ActorEntity
 from hoifield.scene.scene import Scene
 
 FAR_WIDTHS = 8.0
@@ -35,9 +37,9 @@ class Rendering:
     colour: Float[Tensor, "ray 3"]
     """RGB, background included where one was given."""
     depth: Float[Tensor, "ray"]
-    """Weighted sum of ray distances (m): divided by 1 - background_weight, the mean distance of what is hit."""
+    """Weighted sum of ray distances (m): divided by 1 - background_weight, the mean distance of what is hit. Without gradient."""
     normal: Float[Tensor, "ray 3"]
-    """Weighted sum of the entities' gradients, in the frame that they were given in; shorter where the ray passes on."""
+    """Weighted sum of the entities' unit normals, camera frame, without gradient; shorter where the ray passes on."""
     entity_weight: Float[Tensor, "ray entity"]
     """Share of each entity; 1 - sum is the background's."""
     background_weight: Float[Tensor, "ray"]
@@ -53,19 +55,23 @@ class RayTrace:
     alone_opacity: Float[Tensor, "ray entity"]
     """Share of the ray that the entity stops by itself: its amodal silhouette."""
     near: Bool[Tensor, "ray sample"]
-    object_distance: Float[Tensor, "ray sample"]
-    """Metres; of far samples the cached distance, without gradient."""
+    object_distance: Float[Tensor, "near"]
+    """Metres."""
     object_gradient: Float[Tensor, "near 3"]
     hand_distance: Float[Tensor, "ray sample hand"]
+    """Metres; without gradient."""
     hand_residual: Float[Tensor, "near_hand"]
 
 
 @dataclass(frozen=True)
 class _Queried:
-    """One entity at the union of the samples."""
+    """One entity at the union of the samples; `near` ones come ray by ray."""
 
-    distance: Float[Tensor, "ray sample"]
+    cached: Float[Tensor, "ray sample"]
+    """Signed distance (m) read from grids, without gradient."""
     near: Bool[Tensor, "ray sample"]
+    ray: Int[Tensor, "near"]
+    distance: Float[Tensor, "near"]
     colour: Float[Tensor, "near 3"]
     normal: Float[Tensor, "near 3"]
     """Camera frame."""
@@ -86,43 +92,60 @@ def render_rays(
     T_entities = [invert_rigid(scene.frames.T_camera_object(row))]
     T_entities += [invert_rigid(poses.T_camera_hand(row)) for _, poses in scene.hands()]
     distances, intervals = _sample_union(scene, object_lookup, row, directions, T_entities, sampling, generator)
-    points = directions[:, None] * distances[..., None]
-    queried = [_query_object(scene, object_lookup, points, T_entities[0], sampling.width)]
+    queried = [_query_object(scene, object_lookup, directions, distances, T_entities[0], sampling.width)]
     for number in range(len(scene.actors)):
-        queried.append(_query_hand(scene, number, row, points, T_entities[1 + number], sampling.width))
-    density = torch.stack([density_from_distance(entity.distance, sampling.width) * entity.near for entity in queried], dim=-1)
-    weights = composite(density, intervals)
-    behind = scene.background_colour(directions, row)
-    colour = weights.background[:, None] * behind
-    normal = torch.zeros_like(directions)
-    alone_colours, alone_opacities = [], []
-    for number, entity in enumerate(queried):
-        ray = entity.near.nonzero()[:, 0]
-        weight = weights.entity_weight[..., number][entity.near][:, None]
-        colour = colour.index_add(0, ray, weight * entity.colour)
-        normal = normal.index_add(0, ray, weight * entity.normal)
-        alone = composite(density[..., number : number + 1], intervals)
-        alone_weight = alone.entity_weight[..., 0][entity.near][:, None]
-        alone_colours.append((alone.background[:, None] * behind).index_add(0, ray, alone_weight * entity.colour))
-        alone_opacities.append(1.0 - alone.background)
+        queried.append(_query_hand(scene, number, row, directions, distances, T_entities[1 + number], sampling.width))
+    found = composite_entities(
+        torch.cat([entity.distance for entity in queried]),
+        torch.cat([entity.colour for entity in queried]),
+        _slots([entity.near for entity in queried]),
+        scene.background_colour(directions, row),
+        intervals,
+        sampling.width,
+    )
     rendering = Rendering(
-        colour=colour,
-        depth=(weights.entity_weight.sum(-1) * distances).sum(-1),
-        normal=normal,
-        entity_weight=weights.entity_weight.sum(1),
-        background_weight=weights.background,
+        colour=found.colour,
+        depth=(found.sample_weight.sum(-1) * distances).sum(-1),
+        normal=_blend_normals(queried, found.sample_weight),
+        entity_weight=found.entity_weight,
+        background_weight=found.background,
     )
     hands = queried[1:]
     return RayTrace(
         rendering=rendering,
-        alone_colour=torch.stack(alone_colours, 1),
-        alone_opacity=torch.stack(alone_opacities, 1),
+        alone_colour=found.alone_colour,
+        alone_opacity=found.alone_opacity,
         near=queried[0].near,
         object_distance=queried[0].distance,
         object_gradient=queried[0].gradient,
-        hand_distance=torch.stack([hand.distance for hand in hands], -1) if hands else points.new_zeros(*points.shape[:2], 0),
-        hand_residual=torch.cat([hand.residual for hand in hands]) if hands else points.new_zeros(0),
+        hand_distance=torch.stack([_full_distance(hand) for hand in hands], -1) if hands else distances.new_zeros(*distances.shape, 0),
+        hand_residual=torch.cat([hand.residual for hand in hands]) if hands else distances.new_zeros(0),
     )
+
+
+def _slots(near: list[Bool[Tensor, "ray sample"]]) -> Int[Tensor, "ray sample entity"]:
+    """Places of the near samples of each entity, one entity's after another's; -1 for the others."""
+    slots, before = [], 0
+    for marked in near:
+        place = marked.reshape(-1).cumsum(0).reshape(marked.shape) - 1 + before
+        slots.append(torch.where(marked, place, -1))
+        before += int(marked.sum())
+    return torch.stack(slots, dim=-1)
+
+
+@torch.no_grad()
+def _blend_normals(queried: list[_Queried], weight: Float[Tensor, "ray sample entity"]) -> Float[Tensor, "ray 3"]:
+    """Weighted sum of the normals along each ray."""
+    normal = weight.new_zeros(len(weight), 3)
+    for number, entity in enumerate(queried):
+        normal.index_add_(0, entity.ray, weight[..., number][entity.near][:, None] * entity.normal)
+    return normal
+
+
+@torch.no_grad()
+def _full_distance(entity: _Queried) -> Float[Tensor, "ray sample"]:
+    """The field where it was queried, the grids elsewhere."""
+    return entity.cached.masked_scatter(entity.near, entity.distance)
 
 
 def _sample_union(
@@ -140,39 +163,64 @@ def _sample_union(
         turned, origins = local[0]
         sets = [sample_rays(origins, turned, CachedDistances.of_one(object_lookup), torch.zeros_like(row), sampling.width, sampling.object_samples, generator)]
         for (actor, _), (turned, origins) in zip(scene.hands(), local[1:], strict=True):
-            volumes = actor.volumes
-            hand_volumes = CachedDistances(volumes.distance, volumes.lower, volumes.spacing)
-            sets.append(sample_rays(origins, turned, hand_volumes, row, sampling.width, sampling.hand_samples, generator))
+            sets.append(sample_rays(origins, turned, hand_grids(actor), row, sampling.width, sampling.hand_samples, generator))
         return merge_samples(sets)
 
 
-def _query_object(scene: Scene, lookup: CachedDistance, points: Float[Tensor, "ray sample 3"], T: Float[Tensor, "ray 4 4"], width: float) -> _Queried:
-    local = points @ T[:, :3, :3].transpose(1, 2) + T[:, None, :3, 3]
-    cached = lookup.lookup(local.detach().reshape(-1, 3)).reshape(points.shape[:2])
+def _query_object(
+    scene: Scene,
+    lookup: CachedDistance,
+    directions: Float[Tensor, "ray 3"],
+    distances: Float[Tensor, "ray sample"],
+    T: Float[Tensor, "ray 4 4"],
+    width: float,
+) -> _Queried:
+    row = torch.zeros(len(directions), dtype=torch.int64, device=directions.device)
+    cached = read_along(CachedDistances.of_one(lookup), row, directions, distances, T)
     near = cached < FAR_WIDTHS * width + lookup.spacing
-    sample = scene.object_distance.query(local[near])
-    T_near = T[near.nonzero()[:, 0]]
-    unit = torch.nn.functional.normalize(sample.gradient, dim=-1, eps=1e-6)
-    normal = (T_near[:, :3, :3].transpose(1, 2) @ unit[..., None])[..., 0]
+    ray = near.nonzero()[:, 0]
+    sample = scene.object_distance.query(place_samples(T, directions, distances[near], ray))
     # The light stands still while the object turns: shading follows the normal in the camera. The viewing direction stays out, so
     # that a cavity cannot be painted on a lid.
-    colour = scene.object_colour(sample.feature, unit, unit, extra=normal)
-    distance = cached.masked_scatter(near, sample.signed_distance)
-    return _Queried(distance, near, colour, normal, sample.gradient, sample.signed_distance.new_zeros(len(unit)))
+    normal = turn_normals(sample.gradient, T, ray)
+    colour = scene.object_colour(sample.feature, sample.gradient, sample.gradient, extra=normal)
+    return _Queried(cached, near, ray, sample.signed_distance, colour, normal, sample.gradient, sample.signed_distance.new_zeros(len(ray)))
 
 
 def _query_hand(
-    scene: Scene, number: int, row: Int[Tensor, "ray"], points: Float[Tensor, "ray sample 3"], T: Float[Tensor, "ray 4 4"], width: float
+    scene: Scene,
+    number: int,
+    row: Int[Tensor, "ray"],
+    directions: Float[Tensor, "ray 3"],
+    distances: Float[Tensor, "ray sample"],
+    T: Float[Tensor, "ray 4 4"],
+    width: float,
 ) -> _Queried:
     actor, _ = scene.hands()[number]
-    local = (points @ T[:, :3, :3].transpose(1, 2) + T[:, None, :3, 3]).reshape(-1, 3)
-    rows = row[:, None].expand(points.shape[:2]).reshape(-1)
+    cached = read_along(hand_grids(actor), row, directions, distances, T)
+    near = cached < FAR_WIDTHS * width
+    ray = near.nonzero()[:, 0]
+    distance, gradient, colour, residual = actor.surface(row[ray], place_samples(T, directions, distances[near], ray))
     with torch.no_grad():
-        coarse, _ = actor.volumes.lookup(rows, local.detach())
-    near = coarse < FAR_WIDTHS * width
-    distance, gradient, colour, residual = actor.surface(rows[near], local[near])
-    near = near.reshape(points.shape[:2])
-    T_near = T[near.nonzero()[:, 0]]
-    normal = (T_near[:, :3, :3].transpose(1, 2) @ gradient[..., None])[..., 0]
-    full = coarse.reshape(points.shape[:2]).masked_scatter(near, distance)
-    return _Queried(full, near, colour, normal, gradient, residual)
+        normal = turn_normals(gradient, T, ray)
+    return _Queried(cached, near, ray, distance, colour, normal, gradient, residual)
+
+
+def hand_grids(actor: ActorEntity) -> CachedDistances:
+    """The distance volumes of a hand, one per fitted frame."""
+    return CachedDistances(actor.volumes.distance, actor.volumes.lower, actor.volumes.spacing)
+
+
+@torch.no_grad()
+def read_along(
+    cached: CachedDistances,
+    row: Int[Tensor, "ray"],
+    directions: Float[Tensor, "ray 3"],
+    distances: Float[Tensor, "ray sample"],
+    T: Float[Tensor, "ray 4 4"],
+) -> Float[Tensor, "ray sample"]:
+    """Distances (m) of an entity's grids at samples of camera rays, ray r in grid row[r], for T = T_entity_camera."""
+    origins, turned = T[:, :3, 3], (T[:, :3, :3] @ directions[..., None])[..., 0]
+    points = origins[:, None] + turned[:, None] * distances[..., None]
+    rows = row[:, None].expand(distances.shape).reshape(-1)
+    return lookup_distance(cached.values, rows, points.reshape(-1, 3), cached.lower, cached.spacing)[0].reshape(distances.shape)

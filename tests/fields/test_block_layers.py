@@ -35,9 +35,7 @@ def _each_log(values, out):
 @pytest.mark.parametrize(("outputs", "inputs"), [(32, 16), (3, 18), (5, 7)])
 def test_a_layer_and_its_gradients_are_matrix_products_also_of_odd_widths(outputs, inputs):
     random = np.random.default_rng(0)
-    weight, bias, values, incoming = (
-        random.normal(size=size).astype(np.float32) for size in ((outputs, inputs), outputs, (inputs, BLOCK), (outputs, BLOCK))
-    )
+    weight, bias, values, incoming = (random.normal(size=size).astype(np.float32) for size in ((outputs, inputs), outputs, (inputs, BLOCK), (outputs, BLOCK)))
     rows, columns = padded_width(outputs), padded_width(inputs)
     block, gradient = np.zeros((columns, BLOCK), np.float32), np.zeros((rows, BLOCK), np.float32)
     block[:inputs], gradient[:outputs] = values, incoming
