@@ -2,17 +2,20 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from hoifield.actors.skinned_model import FINGERS, PosedHand, SkinnedModel
 from hoifield.synthetic.families.object_family import Grip
+from hoifield.synthetic.grasp_check import closure_residual
 from hoifield.synthetic.grasp_parts import FINGER_JOINTS, HandParts, ObjectGrid
 from hoifield.synthetic.grip_shape import HandBones
 
 CLOSING_STEPS, THUMB_STEPS = 24, 14
-TOUCH, THUMB_ROOM, OPPOSITION = 0.0005, 0.022, 0.010
+TOUCH, NEARLY, THUMB_ROOM = 0.0005, 0.005, 0.022
+OPPOSITION, OPEN = 0.010, 0.08
 FINGER_BEND = (1.15, 1.5, 0.75)
 """Radians by which the three joints of a finger have bent when it is closed."""
 THUMB_BEND = ((-0.5, 0.75), (-0.2, 0.9), (0.0, 1.1))
@@ -104,10 +107,17 @@ class GripClosing:
         return total / total.norm().clamp(min=1e-6)
 
     def _cost(self, angles: Float[Tensor, "joint=16 3"], T_object_hand: Float[Tensor, "4 4"]) -> float:
-        """How far each bone's skin is from the surface, and how deep the skin is."""
-        distance = self._distances(self.posed(angles[None]), T_object_hand)[0]
+        """How far each bone's skin is from the surface, how deep the skin is, and how far the nearest skin is from closing."""
+        skin = self.posed(angles[None]).vertices[0] @ T_object_hand[:3, :3].T + T_object_hand[:3, 3]
+        distance, gradient = self.grid.distance(skin)
         reach = sum(float(distance[patch].min().clamp(0, 0.02)) for (name, _), patch in self.bones.patches.items() if name != "thumb")
-        return 0.3 * reach + 2 * float(-distance.min().clamp(max=0))
+        nearest = torch.cat([patch[torch.topk(distance[patch], 3, largest=False).indices] for patch in self.bones.patches.values()])
+        nearest = nearest[distance[nearest] < NEARLY]
+        normals = gradient[nearest].double().numpy()
+        lengths = np.linalg.norm(normals, axis=1, keepdims=True)
+        closure = closure_residual(skin[nearest].double().numpy(), normals / np.maximum(lengths, 1e-6))
+        share = 0.3 if self.grip.kind == "handle" else 0.1
+        return share * reach + 2 * float(-distance.min().clamp(max=0)) + OPEN * min(closure, 0.5)
 
     def _distances(self, hands: PosedHand, T_object_hand: Float[Tensor, "4 4"]) -> Float[Tensor, "frame vertex"]:
         """Signed distances of the skin to the object."""

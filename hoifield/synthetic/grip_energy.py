@@ -22,7 +22,7 @@ from hoifield.synthetic.grip_closing import GripClosing
 
 STEPS, RENEWED_EVERY = 180, 12
 NORMAL_STEP, FORCE_REACH, LEVER = 0.003, 0.006, 0.05
-CONTACT, PENETRATION, OVERLAP, CROSSING, FORCE, COUPLING, THUMB = 3e3, 6e4, 2e4, 6e4, 0.02, 0.01, 1e3
+CONTACT, PENETRATION, OVERLAP, CROSSING, FORCE, COUPLING, THUMB = 3e3, 6e4, 2e4, 6e4, 0.06, 0.01, 1e3
 FAR, FINGERTIP_FAR = 0.010, 0.025
 """Skin farther off than this is drawn less: a finger that cannot reach is not torn towards the object."""
 HANDLE_WEIGHTS = {"palm": (0.8,), "thumb": (0.0, 0.3, 2.0), "index": (0.4, 0.7, 1.0), "middle": (0.4, 0.7, 1.0), "ring": (0.4, 0.6, 0.7)}

@@ -25,7 +25,7 @@ def hand_on_grip(grip: Grip, side: float, generator: np.random.Generator) -> Flo
         case "handle":
             tilt = generator.uniform(*HANDLE_TILT)
         case "edge":
-            across, along = generator.uniform(-0.098, -0.075), generator.uniform(0.0, 0.012)
+            across, along = generator.uniform(-0.090, -0.050), generator.uniform(0.0, 0.012)
         case "body":
             across, along, pitch = -0.108, generator.uniform(0.0, 0.012), 0.0
     hand_axes = Rotation.from_euler("yzx", [-side * tilt, side * roll, pitch]).as_matrix()

@@ -20,7 +20,7 @@ from hoifield.synthetic.grip_shape import HandBones
 GRIP_REACH, GRIP_MARGIN = 0.11, 0.03
 """Half a side of the box about a grip in which distances are cached, and how far the box may reach beyond the object, metres."""
 PLACEMENTS, REFINED = 8, 3
-GAP: dict[GripKind, tuple[float, float]] = {"handle": (0.0005, 0.003), "edge": (0.018, 0.034), "body": (0.006, 0.016)}
+GAP: dict[GripKind, tuple[float, float]] = {"handle": (0.0005, 0.003), "edge": (0.010, 0.024), "body": (0.006, 0.016)}
 """Between the flat hand and the object, metres."""
 
 

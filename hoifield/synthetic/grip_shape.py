@@ -18,12 +18,10 @@ KNUCKLES = (1, 4, 10, 7)
 
 @dataclass(frozen=True)
 class HandBones:
-    """Capsules around bones, and the skin that touches; shape-independent apart from the radii."""
+    """Capsules around the bones of one hand, and the skin that touches: 15 in the order of joints 1 to 15, then four of the palm."""
 
     patches: dict[tuple[str, int], Int[Tensor, "vertex"]]
     """Skin on the palm's side of each finger's three bones, counted from the palm; ("palm", 0) is the palm."""
-    radius: Float[Tensor, "capsule=19"]
-    """15 bones in the order of joints 1 to 15, then four of the palm."""
     skin: Int[Tensor, "point"]
     """Vertices of the fingers that are looked up against the capsules."""
     owner: Int[Tensor, "point"]
@@ -33,7 +31,7 @@ class HandBones:
 
     @staticmethod
     def of(actor: SkinnedModel, shape: Float[Tensor, "component=10"], parts: HandParts) -> "HandBones":
-        """Bones and radii of a hand of that shape."""
+        """Bones of a hand of that shape; a finger's radius is the median distance of its skin to the bone."""
         flat = actor.pose(shape, torch.zeros(1, 16, 3), torch.eye(4)[None])
         owner = actor.weights.argmax(1)
         start, end = bone_ends(actor, flat)
@@ -42,7 +40,7 @@ class HandBones:
         radius = torch.cat([radius, torch.full((4,), METACARPAL_RADIUS)])
         skin = torch.nonzero(owner > 0)[:, 0]
         allowed = torch.minimum(FLESH * radius, distance[skin] - 0.0005).clamp(min=0)
-        return HandBones(_patches(actor, parts), radius, skin, owner[skin], allowed * _may_meet(owner[skin]))
+        return HandBones(_patches(actor, parts), skin, owner[skin], allowed * _may_meet(owner[skin]))
 
     def overlap(self, actor: SkinnedModel, posed: PosedHand, joints: tuple[int, ...] | None = None) -> Float[Tensor, "frame point capsule"]:
         """How deep finger vertices (of some joints, or all) are inside the flesh of another finger or of the palm, metres, at least 0."""

@@ -21,7 +21,7 @@ class Grip:
     point: Float[np.ndarray, "3"]
     """Middle of the stretch that is held, on the handle's centre line."""
     axis: Float[np.ndarray, "3"]
-    """Unit direction along the handle, towards the side of the thumb. Of an edge: for a right hand, so that its thumb comes inside."""
+    """Unit direction along the handle, towards the side of the thumb. Of an edge: for a right hand, whose fingers then lie outside."""
     outward: Float[np.ndarray, "3"]
     """Unit direction from the handle to the palm, across `axis`."""
     kind: GripKind = "handle"

@@ -134,11 +134,11 @@ class Mug(ObjectFamily):
         return carved(smooth_union(_shell(p, wall, self.wall), handle, FILLET), _hollow(p, wall, self.wall))
 
     def grips(self) -> tuple[Grip, ...]:
-        """The handle, the thumb above; and the body from where the handle is not in the way."""
+        """The handle, the thumb above; and the body from the side opposite to it."""
         path, up = self.handle_path(), np.array([0.0, 0.0, 1.0])
         x, z = path[path[:, 0].argmax()]
         handle = Grip(np.array([x, 0.0, (self.handle_top + self.handle_bottom) / 2 if self.handle == "square" else z]), up, np.array([1.0, 0.0, 0.0]))
-        sides = [np.array([np.cos(angle), np.sin(angle), 0.0]) for angle in np.radians([75, 180, -75])]
+        sides = [np.array([np.cos(angle), np.sin(angle), 0.0]) for angle in np.radians([145, 180, 215])]
         return (handle, *(Grip(np.zeros(3), up, outward, "body") for outward in sides))
 
 
