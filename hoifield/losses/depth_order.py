@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from hoifield.geometry.trilinear import lookup_distance
+from hoifield.geometry.trilinear import lookup_grid
 from hoifield.renderer.cached_distance import CachedDistance
 
 TOWARDS_CAMERA = (0.004, 0.01, 0.02, 0.035, 0.055, 0.08)
@@ -17,11 +17,17 @@ def object_before(
     """Smallest signed distance (m) of the object between each camera-frame point and the camera: negative where the object hides it."""
     towards = -vertices / vertices.norm(dim=-1, keepdim=True)
     steps = torch.tensor(TOWARDS_CAMERA)
-    points = vertices[:, :, None] + steps[:, None] * towards[:, :, None]
-    local = points.flatten(1, 2) @ T_object_camera[:, :3, :3].transpose(1, 2) + T_object_camera[:, None, :3, 3]
-    rows = torch.zeros(local.shape[0] * local.shape[1], dtype=torch.int64)
-    distance, _ = lookup_distance(grid.values[None], rows, local.reshape(-1, 3), grid.lower[None], torch.tensor([grid.spacing]))
-    return distance.reshape(points.shape[:3]).amin(-1)
+    with torch.no_grad():
+        points = vertices[:, :, None] + steps[:, None] * towards[:, :, None]
+        first = _object_distance(grid, T_object_camera, points.flatten(1, 2)).reshape(points.shape[:3]).argmin(-1)
+    # Only the nearest of the places has a gradient.
+    return _object_distance(grid, T_object_camera, vertices + steps[first][..., None] * towards)
+
+
+def _object_distance(grid: CachedDistance, T_object_camera: Float[Tensor, "frame 4 4"], points: Float[Tensor, "frame point 3"]) -> Float[Tensor, "frame point"]:
+    """Signed distances (m) of the object at camera-frame points."""
+    local = points @ T_object_camera[:, :3, :3].transpose(1, 2) + T_object_camera[:, None, :3, 3]
+    return lookup_grid(grid.values, grid.lower, grid.spacing, local.reshape(-1, 3)).reshape(local.shape[:2])
 
 
 def depth_order_loss(

@@ -26,6 +26,9 @@ def covered_outline_loss(
     pixels: Float[Tensor, "frame vertex 2"], outline: Float[Tensor, "frame point 2"], weight: Float[Tensor, "frame point"], scale: float
 ) -> Float[Tensor, ""]:
     """Robust distance (units of `scale` pixels) from points of the mask's outline to the nearest projected vertex (DiffHOI's contour term)."""
-    nearest = torch.cdist(outline, pixels).amin(-1)
+    with torch.no_grad():
+        nearest_vertex = torch.cdist(outline, pixels).argmin(-1)
+    # Only the nearest vertex of each point has a gradient: the table of all pairs needs none.
+    nearest = (outline - pixels.gather(1, nearest_vertex[..., None].expand(-1, -1, 2))).norm(dim=-1)
     squared = (nearest / scale) ** 2
     return (squared / (1.0 + squared) * weight).sum() / weight.sum().clamp(min=1.0)

@@ -7,7 +7,7 @@ from torch import Tensor
 from hoifield.geometry.cameras import pixel_directions
 from hoifield.geometry.trilinear import lookup_distance
 from hoifield.renderer.cached_distance import CachedDistance
-from hoifield.renderer.ray_bounds import intersect_box
+from hoifield.renderer.closest_approach import closest_approach
 
 ALONG_RAY = 48
 
@@ -30,13 +30,7 @@ def silhouette_loss(
     rotation = T_object_camera[:, :3, :3]
     origins = T_object_camera[:, None, :3, 3].expand(frames, count, 3)
     local = directions @ rotation.transpose(1, 2)
-    with torch.no_grad():
-        flat_origins, flat_local = origins.reshape(-1, 3), local.reshape(-1, 3)
-        near, far = intersect_box(flat_origins, flat_local, grid.lower, grid.upper)
-        along = near[:, None] + (far - near)[:, None] * torch.linspace(0.0, 1.0, ALONG_RAY)
-        points = flat_origins[:, None] + flat_local[:, None] * along[..., None]
-        best = _lookup(grid, points.reshape(-1, 3)).reshape(-1, ALONG_RAY).argmin(1)
-        closest_along = along.gather(1, best[:, None])[:, 0].reshape(frames, count)
+    closest_along = closest_approach(grid, origins.detach().reshape(-1, 3), local.detach().reshape(-1, 3), ALONG_RAY).reshape(frames, count)
     closest = origins + local * closest_along[..., None]
     signed = _lookup(grid, closest.reshape(-1, 3))
     in_pixels = signed.reshape(frames, count) * (K[0, 0] / depth)[:, None]

@@ -140,3 +140,20 @@ def march_numba(origins, directions, near, far, volumes, row, lower, spacing, wi
             _distances(values, shape, low, gap, origins[ray], directions[ray], start, step, FINE_BINS, cell, part, distance)
             _fill_shares(distance, step, width, band, optical, decay, share)
             _draw(share, start, step, uniform[ray], out[ray])
+
+
+@numba.njit(cache=True, fastmath=FAST, error_model="numpy", parallel=True)
+def closest_numba(origins, directions, near, far, values, lower, spacing, count, out):
+    """Fills `out` [ray] with the distance of the smallest of `count` values from near to far; at most MOST_BINS."""
+    rays = origins.shape[0]
+    shape, flat, gap = values.shape, values.reshape(-1), np.float32(spacing)
+    for task in numba.prange((rays + 63) // 64):
+        cell, part, distance = np.empty(MOST_BINS, np.int32), np.empty(4 * MOST_BINS, np.float32), np.empty(MOST_BINS, np.float32)
+        for ray in range(task * 64, min(rays, task * 64 + 64)):
+            step = (far[ray] - near[ray]) / np.float32(count - 1)
+            _distances(flat, shape, lower, gap, origins[ray], directions[ray], near[ray] - HALF * step, step, count, cell, part, distance)
+            closest = 0
+            for k in range(1, count):
+                if distance[k] < distance[closest]:
+                    closest = k
+            out[ray] = near[ray] + np.float32(closest) * step

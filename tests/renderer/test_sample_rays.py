@@ -5,6 +5,7 @@ import torch
 
 from hoifield.fields.density import density_from_distance
 from hoifield.renderer.cached_distance import CachedDistance, CachedDistances
+from hoifield.renderer.closest_approach import closest_approach, closest_approach_torch
 from hoifield.renderer.composite import composite
 from hoifield.renderer.march_torch import march_torch
 from hoifield.renderer.ray_bounds import intersect_box
@@ -90,6 +91,16 @@ def test_a_ray_that_passes_by_is_sampled_around_its_closest_approach():
     origins, directions = torch.tensor([[0.07, 0.0, -0.5]]), torch.tensor([[0.0, 0.0, 1.0]])
     samples, _, _ = _sample(cached, origins, directions, 0.0005, 8)
     assert float((samples - 0.5).abs().max()) < 0.02
+
+
+def test_the_closest_approach_is_that_of_the_reference_and_of_the_sphere():
+    cached, (origins, directions) = _sphere_cache(center=(0.01, 0.0, -0.005)), _rays(400)
+    found, reference = closest_approach(cached, origins, directions, 48), closest_approach_torch(cached, origins, directions, 48)
+    # Two points can be equally near to 32 bits: then either is right.
+    assert float(((found - reference).abs() < 2e-6).float().mean()) > 0.98
+    hit = torch.linalg.cross(origins, directions).norm(dim=-1) < 0.07
+    exact = ((torch.tensor([0.01, 0.0, -0.005]) - origins) * directions).sum(-1)
+    assert float((found - exact)[hit].abs().max()) < 0.005
 
 
 def test_the_same_generator_gives_the_same_samples():
