@@ -4,6 +4,7 @@ import hashlib
 import json
 import time
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import assert_never
 
@@ -83,8 +84,9 @@ def make_truth(clip: BenchmarkClip, folder: Path, announce: Announce) -> None:
         commit_directory(folder, write)
 
 
+@cache
 def code_digest() -> str:
-    """sha256 of the package's sources: two results are comparable where it is equal."""
+    """sha256 of the package's sources as they were when first asked for: two results are comparable where it is equal."""
     root = Path(hoifield.__file__).parent
     digest = hashlib.sha256()
     for path in sorted(root.rglob("*.py")):

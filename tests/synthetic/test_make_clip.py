@@ -14,7 +14,7 @@ from hoifield.geometry.mesh_distance import MeshDistance
 from hoifield.result.fit_result import FitResult
 from hoifield.result.result_folder import read_result
 from hoifield.synthetic.clip_recipe import ClipRecipe
-from hoifield.synthetic.make_clip import make_clip
+from hoifield.synthetic.make_clip import make_clip, write_video
 
 RECIPE = ClipRecipe(object="box", frames=8, size=64, seed=3)
 
@@ -121,3 +121,12 @@ def test_a_left_hand_is_labelled_left(tmp_path: Path) -> None:
     assert result.hands[0].side == "left"
     labels = cv2.imread(str(tmp_path / "masks" / "000000.png"), cv2.IMREAD_UNCHANGED)
     assert (labels == 3).any() and not (labels == 2).any()
+
+
+def test_the_same_pictures_give_the_same_file_however_often_they_are_encoded(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    mosaic = np.kron(generator.integers(0, 250, (60, 60, 3), dtype=np.uint8), np.ones((8, 8, 1), np.uint8))
+    pictures = [np.roll(mosaic, (3 * k, 2 * k), (0, 1)) + generator.integers(0, 6, mosaic.shape, dtype=np.uint8) for k in range(30)]
+    for number in range(5):
+        write_video(tmp_path / f"{number}.mp4", iter(pictures), (480, 480), 30.0)
+    assert len({(tmp_path / f"{number}.mp4").read_bytes() for number in range(5)}) == 1
