@@ -125,7 +125,7 @@ def test_a_left_hand_is_labelled_left(tmp_path: Path) -> None:
 
 def test_the_same_pictures_give_the_same_file_however_often_they_are_encoded(tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
-    mosaic = np.kron(generator.integers(0, 250, (60, 60, 3), dtype=np.uint8), np.ones((8, 8, 1), np.uint8))
+    mosaic = np.kron(generator.integers(0, 256, (60, 60, 3), dtype=np.uint8), np.ones((8, 8, 1), np.uint8))
     pictures = [np.roll(mosaic, (3 * k, 2 * k), (0, 1)) + generator.integers(0, 6, mosaic.shape, dtype=np.uint8) for k in range(60)]
     for number in range(4):
         write_video(tmp_path / f"{number}.mp4", iter(pictures), (480, 480), 30.0)
