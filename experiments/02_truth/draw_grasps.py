@@ -65,7 +65,7 @@ def draw_grasp(name: str, instance: int, side: Side, seed: int) -> UInt8[np.ndar
     shape = np.clip(0.6 * np.random.default_rng(seed).normal(size=10), -1.2, 1.2).astype(np.float32).astype(np.float64)
     parts = SceneParts.of(actor, shape, held.mesh)
     start = time.process_time()
-    grasp = GraspSearch(actor, held.mesh, torch.from_numpy(shape).float(), seed, held.grips, looser=held.parameters is None).find()
+    grasp = GraspSearch(actor, held.mesh, torch.from_numpy(shape).float(), seed, held.grips).find()
     print(
         f"{name} {instance} {side} seed {seed}: {len(grasp.touching)} fingers{' and palm' if grasp.palm_touches else ''}, skin in object "
         f"{1e3 * grasp.deepest:.1f} mm, object in hand {1e3 * grasp.crossing:.1f} mm, closure residual {grasp.closure:.4f}, "

@@ -46,7 +46,7 @@ def build_clip_scene(recipe: ClipRecipe) -> ClipScene:
     held = make_held_object(recipe.object, recipe.instance)
     second = None if recipe.second_hand == "none" else _filmed_hand(recipe, "left" if recipe.side == "right" else "right", shape)[0]
     parts = SceneParts.of(actor, shape, object_colours(held.mesh, look), second)
-    search = GraspSearch(actor, parts.object_mesh, torch.from_numpy(shape).float(), recipe.seed, held.grips, looser=held.parameters is None)
+    search = GraspSearch(actor, parts.object_mesh, torch.from_numpy(shape).float(), recipe.seed, held.grips)
     grasp = search.find()
     second_grasp = find_second_grasp(parts, grasp, recipe.seed) if recipe.second_hand == "holding" else None
     motion = make_clip_motion(recipe, parts, search, grasp, focal_ratio, second_grasp)

@@ -14,7 +14,7 @@ from hoifield.actors.skinned_model import FINGERS, SkinnedModel
 from hoifield.errors import InternalError
 from hoifield.geometry.mesh import Mesh
 from hoifield.synthetic.families.object_family import Grip
-from hoifield.synthetic.grasp_check import Grasp, GraspMeasure, grasp_holds, skin_holds
+from hoifield.synthetic.grasp_check import Grasp, GraspMeasure, grasp_holds
 from hoifield.synthetic.grasp_parts import FINGER_JOINTS, ObjectGrid
 from hoifield.synthetic.grip_energy import shifted
 from hoifield.synthetic.grip_search import GripSearch
@@ -35,8 +35,6 @@ class GraspSearch:
     seed: int
     grips: tuple[Grip, ...] = ()
     """Places to take it by; without any, the palm goes beside the longest side, anywhere about it."""
-    looser: bool = False
-    """Hold grasps to the rule of the first clips (`skin_holds`), so that clips of standard shapes keep their bytes."""
 
     def __post_init__(self) -> None:
         self.measure = GraspMeasure.of(self.actor, self.mesh, self.shape)
@@ -49,10 +47,6 @@ class GraspSearch:
         """Cached distances about the whole object."""
         return ObjectGrid.of(self.mesh)
 
-    def holds(self, grasp: Grasp) -> bool:
-        """Whether it is a grasp, by the rule of this search."""
-        return skin_holds(grasp) if self.looser else grasp_holds(grasp)
-
     def posed(self, angles: Float[Tensor, "frame joint=16 3"]) -> Float[Tensor, "frame vertex 3"]:
         """Skin in the hand frame for anatomical angles (flexion, abduction, twist)."""
         axis_angle = torch.einsum("jab,fjb->fja", self.actor.joint_axes, angles)
@@ -62,7 +56,7 @@ class GraspSearch:
         """The first of the most promising placements that holds. Raises InternalError (HF-SYN-002) if none does."""
         tried = []
         for grasp in self._by_grips() if self.grips else self._by_body():
-            if self.holds(grasp):
+            if grasp_holds(grasp):
                 return grasp
             tried.append(grasp)
         best = min(tried, key=lambda grasp: max(grasp.deepest, grasp.crossing))
@@ -74,7 +68,7 @@ class GraspSearch:
         )
 
     def near(self, T_object_hand: Float[np.ndarray, "4 4"]) -> Grasp:
-        """What closing and refining end in from a placement of the flat hand; `holds` says whether it is a grasp."""
+        """What closing and refining end in from a placement of the flat hand; `grasp_holds` says whether it is a grasp."""
         T = torch.from_numpy(T_object_hand).float()
         if self.grips:
             return self._around(min(self.grips, key=lambda grip: float(np.linalg.norm(grip.point - T_object_hand[:3, 3])))).near(T)

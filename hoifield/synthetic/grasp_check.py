@@ -105,14 +105,6 @@ def grasp_holds(grasp: Grasp) -> bool:
     return enough and max(grasp.deepest, grasp.crossing) <= DEEPEST_PENETRATION and grasp.closure <= LARGEST_RESIDUAL
 
 
-def skin_holds(grasp: Grasp) -> bool:
-    """The rule of the first clips: thumb and at least two fingers touch, and no skin vertex is deeper than 2 mm in the object.
-
-    It does not see a thin wall between two skin vertices; `grasp_holds` does.
-    """
-    return "thumb" in grasp.touching and len(grasp.touching) >= 3 and grasp.deepest <= DEEPEST_PENETRATION
-
-
 def closure_residual(points: Float[np.ndarray, "contact 3"], normals: Float[np.ndarray, "contact 3"]) -> float:
     """Largest share of the grip force by which the contacts fail to answer a small force or moment; 0 for force closure.
 

@@ -8,7 +8,7 @@ from scipy.spatial.transform import Rotation
 from hoifield.actors.pose_limits import anatomical_angles, pose_from_anatomical
 from hoifield.actors.skinned_model import SkinnedModel
 from hoifield.synthetic.grasp import GraspSearch
-from hoifield.synthetic.grasp_check import Grasp
+from hoifield.synthetic.grasp_check import Grasp, grasp_holds
 from hoifield.synthetic.hand_object_motion import HandObjectMotion, between_poses
 from hoifield.synthetic.motion import make_motion
 from hoifield.synthetic.scene_mesh import SceneParts
@@ -72,7 +72,7 @@ def _second_grasp(search: GraspSearch, first: Grasp) -> Grasp:
         T[:3, :3] = Rotation.from_rotvec(np.radians(degrees) * longest).as_matrix()
         T[:3, 3] = shift * longest
         grasp = search.near(T @ np.linalg.inv(first.T_hand_object))
-        if search.holds(grasp):
+        if grasp_holds(grasp):
             return grasp
     return first
 
