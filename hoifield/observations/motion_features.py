@@ -20,8 +20,6 @@ ERODED_PIXELS = 1
 """At the masks' size: what lies on the outline belongs to the background as much."""
 SURROUND = 24
 """Pixels around the masked part that the scale space needs."""
-COARSEST = 16
-"""Pixels: the part searched starts at multiples of it, so that the coarse scales sample the same places whatever its size."""
 BESIDE_KEYPOINTS = 0.08
 """Share of the keypoints' box by which the hand reaches beyond it; the arm further off turns in the wrist."""
 
@@ -51,7 +49,7 @@ def find_features(image: UInt8[np.ndarray, "height width 3"], mask: Bool[np.ndar
     rows, columns = np.nonzero(mask)
     if not len(rows):
         return FrameFeatures(np.zeros((0, 2), np.float32), np.zeros((0, 128), np.uint8))
-    top, left = (max(int(place.min()) - SURROUND, 0) // COARSEST * COARSEST for place in (rows, columns))
+    top, left = max(rows.min() - SURROUND, 0), max(columns.min() - SURROUND, 0)
     box = np.s_[top : rows.max() + SURROUND + 1, left : columns.max() + SURROUND + 1]
     grey = cv2.cvtColor(np.ascontiguousarray(image[box]), cv2.COLOR_RGB2GRAY)
     sift = cv2.SIFT_create(contrastThreshold=CONTRAST, edgeThreshold=EDGE_RATIO)  # type: ignore[attr-defined]

@@ -40,22 +40,28 @@ DIE_WITH_PARENT = 1
 Arrays = dict[str, np.ndarray]
 
 
-def match_descriptors(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Pairs of rows (match 2) of two (feature 128) float32 arrays: mutual best ones, close, and clearly closer than the second best.
-
-    The products of root-normalised descriptors are whole numbers below 2^24, so float32 is exact whatever the order of summation.
-    """
-    product = first @ second.T
-    rows = np.arange(len(first))
+def _distinct_best(product: np.ndarray) -> np.ndarray:
+    """For each row of the products of descriptors its best column, -1 where that is not close, or hardly closer than the second best."""
+    rows = np.arange(len(product))
     best = product.argmax(1)
     top = product[rows, best]
     product[rows, best] = -1.0
     runner_up = product.max(1)
     product[rows, best] = top
     angle, other = (np.arccos(np.minimum(value / DESCRIPTOR_NORM**2, 1.0)) for value in (top, runner_up))
-    good = np.flatnonzero((angle <= LARGEST_ANGLE) & (angle < LARGEST_RATIO * other))
-    good = good[product[:, best[good]].argmax(0) == good]
-    return np.stack([good, best[good]], axis=1).astype(np.uint32)
+    return np.where((angle <= LARGEST_ANGLE) & (angle < LARGEST_RATIO * other), best, -1)
+
+
+def match_descriptors(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Pairs of rows (match 2) of two (feature 128) float32 arrays, each the other's distinct best.
+
+    The products of root-normalised descriptors are whole numbers below 2^24, so float32 is exact whatever the order of summation.
+    """
+    product = first @ second.T
+    forward, backward = _distinct_best(product), _distinct_best(product.T)
+    found = np.flatnonzero(forward >= 0)
+    found = found[backward[forward[found]] == found]
+    return np.stack([found, forward[found]], axis=1).astype(np.uint32)
 
 
 def _verification_options(seed: int) -> Any:
@@ -67,15 +73,16 @@ def _verification_options(seed: int) -> Any:
 
 
 def _mapping_options(seed: int, least_model: int) -> Any:
-    """Fixed focal; bundle adjustment less often than COLMAP's own, since frames follow each other closely."""
+    """Fixed focal; bundle adjustment less often and less far than COLMAP's own, since frames follow each other closely."""
     mapping = pycolmap.IncrementalPipelineOptions()
     mapping.num_threads = 1
     mapping.random_seed = seed
     mapping.extract_colors = False
     mapping.ba_refine_focal_length = mapping.ba_refine_principal_point = mapping.ba_refine_extra_params = False
-    mapping.ba_global_frames_ratio = mapping.ba_global_points_ratio = 1.3
+    mapping.ba_global_frames_ratio = mapping.ba_global_points_ratio = 1.5
     mapping.ba_global_max_refinements, mapping.ba_local_max_refinements = 2, 1
     mapping.ba_global_max_num_iterations, mapping.ba_local_max_num_iterations = 20, 12
+    mapping.ba_global_function_tolerance, mapping.ba_local_function_tolerance = 1e-4, 1e-3
     mapping.min_model_size = least_model
     mapping.max_num_models = 4
     mapping.mapper.init_min_tri_angle = 4.0
