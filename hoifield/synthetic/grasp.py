@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
 import numpy as np
 import torch
@@ -34,7 +35,7 @@ class GraspSearch:
     shape: Float[Tensor, "component=10"]
     seed: int
     grips: tuple[Grip, ...] = ()
-    """Places to take it by; without any, the palm goes beside the longest side, anywhere about it."""
+    """Places to take it by; without any, the palm goes beside the longest side, anywhere about it, and then about its middle."""
 
     def __post_init__(self) -> None:
         self.measure = GraspMeasure.of(self.actor, self.mesh, self.shape)
@@ -55,7 +56,7 @@ class GraspSearch:
     def find(self) -> Grasp:
         """The first of the most promising placements that holds. Raises InternalError (HF-SYN-002) if none does."""
         tried = []
-        for grasp in self._by_grips() if self.grips else self._by_body():
+        for grasp in self._by_grips(self.grips) if self.grips else chain(self._by_body(), self._by_grips(_grips_about(self.mesh))):
             if grasp_holds(grasp):
                 return grasp
             tried.append(grasp)
@@ -82,14 +83,14 @@ class GraspSearch:
             for _, angles, T in closed[:REFINED_PLACEMENTS]:
                 yield self.measure.measured(*self._refined(angles, T))
 
-    def _by_grips(self) -> Iterator[Grasp]:
-        """Grasps by the object's grips; which kind of grip comes first is drawn."""
+    def _by_grips(self, offered: tuple[Grip, ...]) -> Iterator[Grasp]:
+        """Grasps by some grips; which kind of grip comes first is drawn."""
         generator = np.random.default_rng([self.seed, GRIP_SEED])
-        kinds = sorted({grip.kind for grip in self.grips})
+        kinds = sorted({grip.kind for grip in offered})
         order = [kinds[k] for k in generator.permutation(len(kinds))]
         for _ in range(GRIP_ROUNDS):
             for kind in order:
-                grips = [grip for grip in self.grips if grip.kind == kind]
+                grips = [grip for grip in offered if grip.kind == kind]
                 yield from self._around(grips[int(generator.integers(len(grips)))]).candidates(generator)
 
     def _around(self, grip: Grip) -> GripSearch:
@@ -199,6 +200,12 @@ def _first_touch(nearest: Float[Tensor, "step"]) -> int:
     """First step whose nearest skin comes within 0.5 mm of the surface; the nearest step where none does."""
     touching: Bool[Tensor, "step"] = nearest < 0.0005
     return int(touching.int().argmax()) if touching.any() else int(nearest.argmin())
+
+
+def _grips_about(mesh: Mesh) -> tuple[Grip, ...]:
+    """The body held at its middle from four sides across the longest."""
+    axes = _long_axis_first(mesh)
+    return tuple(Grip(np.zeros(3), axes[:, 2], sign * axes[:, k], "body") for k in (0, 1) for sign in (1.0, -1.0))
 
 
 def _long_axis_first(mesh: Mesh) -> Float[np.ndarray, "3 3"]:

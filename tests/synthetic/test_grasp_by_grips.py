@@ -88,3 +88,11 @@ def test_the_same_search_gives_the_same_grasp_and_says_what_was_best_where_none_
     monkeypatch.setattr("hoifield.synthetic.grasp.grasp_holds", lambda grasp: False)
     with pytest.raises(InternalError, match="HF-SYN-002.*none of 1 grasps holds: in the best one 5 fingers touch"):
         taken(held, "right", "handle")
+
+
+def test_an_object_without_grips_is_held_about_its_middle_where_fingertips_find_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = make_held_object("can", 3, COARSE)
+    assert held.grips == ()
+    monkeypatch.setattr(GraspSearch, "_by_body", lambda search: iter(()))
+    grasp = GraspSearch(load_actor("anny", "right"), held.mesh, torch.zeros(10), 0).find()
+    assert grasp_holds(grasp)
