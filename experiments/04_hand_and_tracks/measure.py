@@ -1,6 +1,6 @@
 """Which of two motions, the one found or the same reversed in depth, tracks and the hand's keypoints together explain better.
 
-    python experiments/03_hand_and_tracks/measure.py CLIP OBSERVATIONS [TRUTH]
+    python experiments/04_hand_and_tracks/measure.py CLIP OBSERVATIONS [TRUTH]
 
 OBSERVATIONS is a folder of `hoifield observe`; TRUTH that of `hoifield synth`, for errors of rotation. One line for each model of structure
 from motion on object and hand as one body, and each sign.
