@@ -67,8 +67,11 @@ def write_row(path: Path, row: MethodRow) -> None:
 
 
 def read_row(path: Path) -> MethodRow | None:
-    """The row that `write_row` wrote; None where there is none."""
+    """The row that `write_row` wrote; None where there is none, or a damaged one, which is then made again."""
     if not path.is_file():
         return None
-    plain: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return MethodRow(**{**plain, "codes": tuple(plain["codes"])})
+    try:
+        plain: dict[str, Any] = json.loads(path.read_bytes())
+        return MethodRow(**{**plain, "codes": tuple(plain["codes"])})
+    except (ValueError, TypeError, KeyError):
+        return None

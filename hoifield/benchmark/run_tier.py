@@ -28,6 +28,7 @@ from hoifield.synthetic.make_clip import make_clip
 from hoifield.synthetic.truth_files import INTRINSICS_FILE
 
 SCHEMA = "hoifield.benchmark/1"
+REMEDY = "name another folder with --out"
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ def run_tier(config: TierConfig, announce: Announce, announce_step: StepAnnounce
     """The rows of all clips and methods that have been run in the folder, in the tier's order; what is missing is run first.
 
     Raises UsageError (HF-BEN-002) for a clip that the tier does not have, and CannotCreateOutput (HF-BEN-001) for a folder whose results
-    came from other code or another tier: scores of two versions never mix. A clip that cannot be fitted is a row, not an error.
+    came from other code or another tier, or that holds something else (HF-BEN-006): scores of two versions never mix. A clip that cannot be
+    fitted is a row, not an error.
     """
     clips = tier_clips(config.tier)
     unknown = sorted(set(config.clips) - {clip.name for clip in clips})
@@ -99,12 +101,17 @@ def _claim(config: TierConfig) -> None:
     mark = {"schema": SCHEMA, "tier": config.tier, "seed": config.seed, "preset": _preset(config).name, "code": code_digest()}
     path = config.out / "benchmark.json"
     if not path.exists():
+        if config.out.is_dir() and any(config.out.iterdir()):
+            raise CannotCreateOutput("HF-BEN-006", f"{str(config.out)!r} is not empty and holds no benchmark", REMEDY)
         write_file(path, json.dumps(mark, indent=1).encode())
         return
-    known = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        known = dict(json.loads(path.read_bytes()))
+    except (ValueError, TypeError) as error:
+        raise CannotCreateOutput("HF-BEN-006", f"{str(path)!r} is damaged", REMEDY) from error
     differing = sorted(key for key in mark if known.get(key) != mark[key])
     if differing:
-        raise CannotCreateOutput("HF-BEN-001", f"{str(config.out)!r} holds results of another {', '.join(differing)}", "name another folder with --out")
+        raise CannotCreateOutput("HF-BEN-001", f"{str(config.out)!r} holds results of another {', '.join(differing)}", REMEDY)
 
 
 def _preset(config: TierConfig) -> Preset:

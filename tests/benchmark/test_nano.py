@@ -127,6 +127,15 @@ def test_a_clip_that_the_tier_does_not_have_is_refused_before_anything_is_made(t
     assert refusal.value.code == "HF-BEN-002" and not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("name, content", [("letter.txt", "dear"), ("benchmark.json", "{")])
+def test_a_folder_with_other_things_or_a_damaged_mark_is_left_alone(tmp_path: Path, name: str, content: str) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(CannotCreateOutput) as refusal:
+        run(TierConfig("nano", tmp_path))
+    assert refusal.value.code == "HF-BEN-006"
+    assert [path.name for path in tmp_path.iterdir()] == [name] and (tmp_path / name).read_text() == content
+
+
 def test_table_page_and_json_hold_every_row(nano: Nano) -> None:
     summary = summarise_tier(nano.rows)
     table = write_table(nano.rows, summary)

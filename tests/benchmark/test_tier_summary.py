@@ -51,3 +51,9 @@ def test_a_row_read_back_is_the_row_that_was_written(tmp_path):
     assert read_row(tmp_path / "row.json") is None
     write_row(tmp_path / "row.json", row("a"))
     assert read_row(tmp_path / "row.json") == row("a")
+
+
+def test_a_damaged_row_is_none(tmp_path):
+    for content in ("{", "[]", '{"clip": "a"}'):
+        (tmp_path / "row.json").write_text(content)
+        assert read_row(tmp_path / "row.json") is None
