@@ -8,7 +8,7 @@ from hoifield.datasets.truth import Truth
 from hoifield.errors import RefusedInput
 from hoifield.geometry.cameras import Camera
 from hoifield.observations.frame_masks import OBJECT, FrameMasks, MaskSource
-from hoifield.observations.hand_locked_poses import object_radius
+from hoifield.observations.hand_locked_poses import object_reach
 from hoifield.observations.object_track import ObjectTrack, PoseSource
 from hoifield.observations.observations import Observations, Readiness
 from hoifield.observations.visual_hull import CarveConfig, carve_hull, gather_evidence, hand_depth_maps, hull_mesh
@@ -16,6 +16,8 @@ from hoifield.result.fit_result import FitResult
 
 EXACT_CARVING = CarveConfig(background_share=0.0, resolution=128)
 """Every silhouette is right, so one frame of background removes a point."""
+FARTHEST_REACH = 1.3
+"""Of the farthest reach that any frame shows: an object may point at the camera in all of them."""
 LEAST_PIXELS = 12
 """Pixels of the object that make a frame worth fitting."""
 
@@ -38,7 +40,7 @@ def observe_truth(clip: Clip, truth: Truth, most_frames: int) -> Observations:
     trusted = np.ones(len(labels))
     evidence = gather_evidence(labels, shown.astype(np.int16), trusted, camera, None, _hand_depth(result, shown, camera))
     poses = result.T_camera_object[shown]
-    hull = carve_hull(evidence, poses, object_radius(evidence, poses), EXACT_CARVING)
+    hull = carve_hull(evidence, poses, FARTHEST_REACH * float(object_reach(evidence, poses).max()), EXACT_CARVING)
     if hull is None:
         raise RefusedInput("HF-BEN-003", f"the {len(shown)} true masks enclose nothing", "make the clip again with `hoifield synth`")
     source: tuple[PoseSource, ...] = tuple("motion" for _ in labels)

@@ -97,19 +97,25 @@ def triangulate_centre(evidence: SilhouetteEvidence, T_camera_hand: Float[np.nda
     return centre
 
 
-def object_radius(evidence: SilhouetteEvidence, T_camera_object: Float[np.ndarray, "frame 4 4"]) -> float:
-    """Metres around the object frame's origin that hold the object, from the reach of its pixels around their middle.
-
-    It also bounds the object along the view, where a clip of few sides says nothing: no deeper than it is wide.
-    """
+def object_reach(evidence: SilhouetteEvidence, T_camera_object: Float[np.ndarray, "frame 4 4"]) -> Float[np.ndarray, "shown"]:
+    """How far the object's pixels (97 % of them) reach from the object frame's origin across the view, metres, in the frames that show it."""
     K, reach = evidence.camera.K, []
     for label, pose in zip(evidence.labels, T_camera_object, strict=True):
         pixels = object_pixels(label)
         if len(pixels) < 12 or not np.isfinite(pose).all():
             continue
-        offset = np.linalg.norm(pixels - np.median(pixels, axis=0), axis=1)
-        reach.append(np.percentile(offset, 97) * pose[2, 3] / K[0, 0])
-    return float(np.clip(1.15 * np.percentile(reach, 80), 0.02, 0.5)) if reach else 0.1
+        origin = (K @ pose[:3, 3])[:2] / pose[2, 3]
+        reach.append(np.percentile(np.linalg.norm(pixels - origin, axis=1), 97) * pose[2, 3] / K[0, 0])
+    return np.array(reach)
+
+
+def object_radius(evidence: SilhouetteEvidence, T_camera_object: Float[np.ndarray, "frame 4 4"]) -> float:
+    """Metres around the object frame's origin that hold the object, from its reach in most frames.
+
+    It also bounds the object along the view, where a clip of few sides says nothing: no deeper than it is wide.
+    """
+    reach = object_reach(evidence, T_camera_object)
+    return float(np.clip(1.15 * np.percentile(reach, 80), 0.02, 0.5)) if len(reach) else 0.1
 
 
 def object_thickness(evidence: SilhouetteEvidence, T_camera_object: Float[np.ndarray, "frame 4 4"]) -> float:
