@@ -17,6 +17,8 @@ HandChoice = Literal["auto", "left", "right", "both"]
 ActorChoice = Literal["auto", "anny", "mano"]
 SURE_AGREEMENT = 0.9
 """Margin of the vote on the side above which the user's word does not turn a hand into its mirror image."""
+GHOST_AGREEMENT = 0.1
+"""Margin of the vote on the side below which a hand inside a larger one is taken for none; of real second hands it was 0.45 and more."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +46,34 @@ def track_hands(clip: Clip, camera: Camera, side: HandChoice, actor: ActorChoice
 
     "auto" keeps the hand that fills most of the clip (frames seen times size); "both" keeps up to two. Deterministic.
     """
-    found = track_keypoints(clip, networks or LandmarkNetworks.load())
+    found = without_ghosts(track_keypoints(clip, networks or LandmarkNetworks.load()))
     kept, unused = choose_hands(found, side)
     hands = tuple(fit_hand(track, load_actor(actor, track.side), camera, clip.time_s) for track in kept)
     left_out = tuple(UnusedHand(track.side, int(track.observed.sum()), track.box_side) for track in unused)
     return TrackedHands(hands, left_out, tuple(track.side_agreement for track in kept))
+
+
+def without_ghosts(found: tuple[KeypointTrack, ...]) -> tuple[KeypointTrack, ...]:
+    """The tracks, largest first, without those of no clear side inside a larger one: the pattern of a held object can pass for a hand."""
+    kept: list[KeypointTrack] = []
+    for track in _largest_first(found):
+        if track.side_agreement >= GHOST_AGREEMENT or not any(_lies_within(track, other) for other in kept):
+            kept.append(track)
+    return tuple(kept)
+
+
+def _largest_first(found: tuple[KeypointTrack, ...]) -> tuple[KeypointTrack, ...]:
+    """By frames seen times size."""
+    return tuple(sorted(found, key=lambda track: -float(track.observed.sum()) * track.box_side))
+
+
+def _lies_within(track: KeypointTrack, other: KeypointTrack) -> bool:
+    """Whether the middle of a hand's keypoints is in the box of another's in more than half of its frames."""
+    both = track.observed & other.observed
+    middle = track.keypoints[both].mean(1)
+    lower, upper = other.keypoints[both].min(1), other.keypoints[both].max(1)
+    inside = ((middle > lower) & (middle < upper)).all(1)
+    return bool(inside.sum() > track.observed.sum() / 2)
 
 
 def choose_hands(found: tuple[KeypointTrack, ...], side: HandChoice) -> tuple[tuple[KeypointTrack, ...], tuple[KeypointTrack, ...]]:
@@ -57,7 +82,7 @@ def choose_hands(found: tuple[KeypointTrack, ...], side: HandChoice) -> tuple[tu
     A single hand whose side is in doubt takes the side that the user names; two hands of one side under "both" become a pair,
     the surer vote deciding.
     """
-    ranked = tuple(sorted(found, key=lambda track: -float(track.observed.sum()) * track.box_side))
+    ranked = _largest_first(found)
     match side:
         case "auto":
             return ranked[:1], ranked[1:]

@@ -11,7 +11,7 @@ from hoifield.clip.open_clip import open_clip
 from hoifield.errors import MissingDependency
 from hoifield.observations.guess_camera import guess_camera
 from hoifield.observations.landmark_networks import LandmarkNetworks
-from hoifield.observations.track_hands import choose_hands, track_hands
+from hoifield.observations.track_hands import choose_hands, track_hands, without_ghosts
 from hoifield.observations.track_keypoints import KeypointTrack
 
 
@@ -43,6 +43,17 @@ def test_a_sure_vote_is_not_overruled_and_a_doubtful_one_is() -> None:
 def test_two_hands_of_one_side_become_a_pair() -> None:
     kept, _ = choose_hands((seen("left", 100, 90.0, 0.9), seen("left", 100, 80.0, 0.2)), "both")
     assert [track.side for track in kept] == ["left", "right"]
+
+
+def test_a_small_hand_of_no_clear_side_inside_a_larger_one_is_a_ghost() -> None:
+    hand, ghost = seen("right", 100, 90.0), seen("left", 60, 40.0, 0.01)
+    beside = dataclasses.replace(ghost, keypoints=ghost.keypoints + 200.0)
+    held, seldom = dataclasses.replace(ghost, side_agreement=0.45), dataclasses.replace(hand, observed=np.arange(100) < 20)
+    assert without_ghosts((ghost, hand)) == (hand,)
+    for real in (beside, held):
+        assert without_ghosts((real, hand)) == (hand, real)
+    assert len(without_ghosts((ghost, seldom))) == 2, "most of its frames show it alone"
+    assert without_ghosts(()) == ()
 
 
 def test_no_hands_stay_none() -> None:
