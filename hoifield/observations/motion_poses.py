@@ -4,7 +4,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +54,8 @@ class MotionPoses:
     measurements: dict[str, float]
     refused: str
     """Why it is not trusted, with the number measured; empty when it is."""
+    body: int = 0
+    """Which of the choices of features it rests on."""
 
 
 def _nothing(count: int, refused: str, measurements: dict[str, float] | None = None) -> MotionPoses:
@@ -177,7 +179,7 @@ def find_motion_poses(bodies: Sequence[Sequence[FrameFeatures]], camera: Camera,
                 else:
                     found = _judge(_read_models(programs[place][1]), chosen, locked, config, measured)
                 if best is None or (found.segment >= 0).sum() > (best.segment >= 0).sum():
-                    best = found
+                    best = replace(found, body=index)
                 if (best.segment >= 0).mean() >= config.enough:
                     break
     assert best is not None

@@ -38,6 +38,9 @@ ANCHORS = 60
 MARGIN = -0.03
 """Held-out IoU that structure from motion may lose against the hand and still be taken: once it has passed its gates its rotations are
 several times better, and silhouettes hardly see a rotation about a nearly round object."""
+HELPED_MARGIN = -0.015
+"""The same where the hand's features had to help: such motion may bend or come out reversed in depth (docs/decisions/0009). Of a generated
+mug it is right and loses 0.006; of the filmed tape it is wrong and loses 0.022."""
 WIDE_VIEW = 70.0
 """Degrees of viewing directions from which silhouettes bound the depth by themselves."""
 DEPTH_SHARE = 0.65
@@ -110,21 +113,25 @@ def _evidence(clip: Clip, camera: Camera, actor: PosedActor, masks: FrameMasks, 
     return gather_evidence(masks.labels, frames, weight, camera, _read_images(clip, frames, (width, height)), depth)
 
 
-def _is_better(motion: RefinedPoses, hand: RefinedPoses, own: Bool[np.ndarray, "frame"]) -> bool:
-    """Whether motion explains its own frames better: mean held-out agreement, less the colour residual."""
+def _is_better(motion: RefinedPoses, hand: RefinedPoses, own: Bool[np.ndarray, "frame"], margin: float) -> bool:
+    """Whether motion explains its own frames better by more than a margin: mean held-out agreement, less the colour residual."""
     gain = np.nanmean(motion.silhouette_iou[own]) - np.nanmean(hand.silhouette_iou[own])
     colour = np.nanmean(hand.colour_residual[own]) - np.nanmean(motion.colour_residual[own])
-    return bool(gain + 0.5 * np.nan_to_num(colour) > MARGIN)
+    return bool(gain + 0.5 * np.nan_to_num(colour) > margin)
 
 
 def _find_motion(
     clip: Clip, camera: Camera, hand: HandTrack, masks: FrameMasks, frames: np.ndarray, locked: Float[np.ndarray, "frame 4 4"], seed: int
-) -> MotionPoses:
-    """Structure from motion on the object; where that places too few frames, on object and hand as one body (a steady grasp)."""
+) -> tuple[MotionPoses, bool]:
+    """Structure from motion on the object; where that places too few frames, on object and hand as one body (a steady grasp).
+
+    With it whether the hand helped.
+    """
     alone, together = gather_features(clip, masks, frames, hand)
     textured = np.median([len(found.pixels) for found in alone]) >= TEXTURED
     bodies = (alone, together) if textured else (together,)
-    return find_motion_poses(bodies, camera.resized(*feature_size(clip, masks)), locked[frames], MotionConfig(seed=seed))
+    found = find_motion_poses(bodies, camera.resized(*feature_size(clip, masks)), locked[frames], MotionConfig(seed=seed))
+    return found, bodies[found.body] is together
 
 
 def fill_between(
@@ -225,7 +232,7 @@ def track_object(clip: Clip, camera: Camera, hands: tuple[HandTrack, ...], masks
     refined = refine_poses(evidence, locked.T_camera_object[anchors], locked.radius, RefineConfig(seed=seed))
     if refined is None:
         return None
-    motion = _find_motion(clip, camera, hand, masks, frames, locked.T_camera_object, seed)
+    motion, helped = _find_motion(clip, camera, hand, masks, frames, locked.T_camera_object, seed)
     best, moved, chosen, guess = refined, None, np.zeros(len(anchors), bool), locked.T_camera_object
     place = np.searchsorted(frames, anchors)
     if (motion.segment >= 0).mean() >= LEAST_MOTION and (motion.segment[place] >= 0).any():
@@ -233,7 +240,7 @@ def track_object(clip: Clip, camera: Camera, hands: tuple[HandTrack, ...], masks
         filled = guess.copy()
         filled[frames] = fill_between(guess[frames], motion.T_camera_object, frames)
         moved = _follow_motion(evidence, filled[anchors], motion.segment[place], locked.radius, seed)
-        if moved is not None and _is_better(moved, refined, own):
+        if moved is not None and _is_better(moved, refined, own, HELPED_MARGIN if helped else MARGIN):
             trusted = moved.silhouette_iou >= TRUSTED_SHARE * np.nanmedian(moved.silhouette_iou)
             best, chosen, guess = moved, own & trusted, filled
     poses, iou = _align_rest(clip, camera, actor, masks, guess, best.hull, evidence, best.T_camera_object, seed)
