@@ -15,6 +15,8 @@ from hoifield.runlog.provenance import package_versions
 OBJECT_IOU_FOR_OK = 0.75
 HAND_IOU_FOR_OK = 0.7
 PLACED_SHARE_FOR_OK = 0.6
+FAR_OFF_IOU, FAR_OFF_SHARE = 0.5, 0.1
+"""A frame whose object covers its mask with less is far off; more than that share of them is no good answer, whatever the median says."""
 
 
 def summarise(
@@ -103,6 +105,10 @@ def _quality_reasons(result: FitResult, agreement: FrameAgreement) -> list[Reaso
         if np.isfinite(iou).any() and _median(iou) < least:
             poor = tuple(int(frame) for frame in np.flatnonzero(iou < least))
             found.append(Reason(code, f"the fitted {name} covers its mask with a median IoU of {_median(iou):.2f} (expected {least})", poor))
+    far = agreement.object_iou < FAR_OFF_IOU
+    if far.mean() > FAR_OFF_SHARE:
+        message = f"the fitted object is far off in {far.mean():.0%} of the frames (it covers its mask with an IoU below {FAR_OFF_IOU})"
+        found.append(Reason("HF-QLT-004", message, tuple(int(frame) for frame in np.flatnonzero(far))))
     placed = np.isfinite(result.T_camera_object).all((1, 2))
     if placed.mean() < PLACED_SHARE_FOR_OK:
         missing = tuple(int(frame) for frame in np.flatnonzero(~placed))

@@ -51,6 +51,15 @@ def test_an_object_beside_its_mask_is_degraded_and_names_the_frames():
     assert reason["frames"] == [frame for frame in range(FRAMES) if frame != MISSING_FRAME]
 
 
+def test_a_good_median_does_not_hide_frames_that_are_far_off():
+    T = exact_result().T_camera_object.copy()
+    T[:2] = moved(0.03).T_camera_object[:2]
+    summary = summarised(replace(exact_result(), T_camera_object=T)).summary
+    (reason,) = summary["reasons"]
+    assert summary["quality"]["mask_iou_object"] > 0.9
+    assert (summary["status"], reason["code"], reason["frames"]) == ("degraded", "HF-QLT-004", [0, 1])
+
+
 def test_an_object_placed_in_few_frames_is_degraded():
     T = exact_result().T_camera_object.copy()
     T[:4] = np.nan
