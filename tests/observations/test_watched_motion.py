@@ -144,7 +144,9 @@ def test_a_later_choice_of_features_is_taken_only_where_the_first_places_too_few
 
 
 PARENT = """
-import sys
+import signal
+# Started in the background of a shell, a process inherits that Ctrl-C is ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from tests.observations.test_watched_motion import turning_points
 from hoifield.observations.motion_poses import MotionConfig, find_motion_poses
 features, camera, poses = turning_points(200, 900)
