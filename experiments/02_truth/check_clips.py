@@ -53,8 +53,8 @@ def detection(truth: Path, networks: LandmarkNetworks) -> tuple[int, int]:
 
 
 def files_of(folder: Path) -> dict[str, str]:
-    """sha256 by path; the seal of a committed folder holds the time, and is left out."""
-    return {path.relative_to(folder).as_posix(): sha256_of(path) for path in sorted(folder.rglob("*")) if path.is_file() and path.name[0] != "."}
+    """sha256 of every file by its path."""
+    return {path.relative_to(folder).as_posix(): sha256_of(path) for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 def main() -> None:

@@ -12,10 +12,11 @@ from hoifield.benchmark.true_observations import observe_truth
 from hoifield.clip.clip import Clip
 from hoifield.datasets.truth import Truth
 from hoifield.errors import RefusedInput
+from hoifield.observations.frame_masks import OBJECT
 from hoifield.observations.hand_locked_poses import lock_to_hand
 from hoifield.observations.object_track import ObjectTrack, PoseSource
 from hoifield.observations.observations import Observations
-from hoifield.observations.track_object import holding_hand, pose_actor
+from hoifield.observations.track_object import LEAST_SHARE, holding_hand, pose_actor
 from hoifield.observations.visual_hull import CarveConfig, carve_hull, gather_evidence, hull_mesh
 from hoifield.pipelines.fit_observations import RunListener, StepAnnounce, fit_observations
 from hoifield.pipelines.fit_video import posed_by_motion
@@ -26,8 +27,6 @@ from hoifield.runlog.stop_request import StopRequest
 
 AnchorName = Literal["hull_true_poses", "field_true_poses", "without_contact", "hold_schedule", "diffhoi_schedule"]
 ANCHOR_NAMES: tuple[AnchorName, ...] = get_args(AnchorName)
-LEAST_AREA = 3e-4
-"""Share of the picture that the object must fill in a frame that carves."""
 
 
 def solve_exactly(anchor: Literal["hull_true_poses", "field_true_poses"], folder: Path, clip: Clip, truth: Truth, seed: int, step: StepAnnounce) -> FitResult:
@@ -78,7 +77,7 @@ def follow_palm(clip: Clip, observations: Observations) -> ObjectTrack:
     tracked = observations.object_track
     if hand is None or tracked is None:
         raise RefusedInput("HF-BEN-004", "no hand holds the object", "see what the fit says of this clip")
-    usable = hand.observed & np.isfinite(hand.T_camera_hand).all((1, 2)) & ((masks.labels == 1).mean((1, 2)) > LEAST_AREA)
+    usable = hand.observed & np.isfinite(hand.T_camera_hand).all((1, 2)) & ((masks.labels == OBJECT).mean((1, 2)) > LEAST_SHARE)
     frames = np.flatnonzero(usable)
     evidence = gather_evidence(masks.labels, frames.astype(np.int16), np.clip(masks.object_confidence, 0.05, 1.0), observations.camera)
     locked = lock_to_hand(evidence, hand, pose_actor(hand).palm, usable, sigma=1.5)

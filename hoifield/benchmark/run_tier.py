@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import assert_never
@@ -40,8 +40,6 @@ class TierConfig:
     clips: tuple[str, ...] = ()
     """Names of the clips to run; all where empty."""
     methods: tuple[MethodName, ...] = METHOD_NAMES
-    preset: Preset | None = None
-    """The draft, or nano's own small one, where it is None."""
     seed: int = 0
 
 
@@ -115,8 +113,7 @@ def _claim(config: TierConfig) -> None:
 
 
 def _preset(config: TierConfig) -> Preset:
-    if config.preset is not None:
-        return config.preset
+    """The draft; nano has a small one of its own."""
     return build_preset("nano" if config.tier == "nano" else "draft", config.seed)
 
 
@@ -149,7 +146,7 @@ def _solve(method: MethodName, folder: Path, config: TierConfig, step: StepAnnou
             if not observed:
                 raise UsageError("HF-BEN-005", f"{method} needs the observations of the fit, which was not run", "run the method fit as well")
             result = solve_otherwise(method, folder / method, opened, load_observations(observed[-1]), _preset(config), step)
-            return FitResult(**{**result.__dict__, "summary": truth.result.summary})
+            return replace(result, summary=truth.result.summary)
         case "fit":
             raise AssertionError("the fit is no anchor")
         case _:
@@ -180,4 +177,3 @@ def given_help(clip: BenchmarkClip, truth: Path, seed: int) -> ObserveConfig:
             return ObserveConfig(intrinsics=f"{K[0, 0]},{K[1, 1]},{K[0, 2]},{K[1, 2]}", masks=truth / "masks", seed=seed)
         case _:
             assert_never(clip.given)
-

@@ -24,7 +24,8 @@ class ScoreSpread:
     count: int
     mean: float
     median: float
-    percentile_90: float
+    worse_tenth: float
+    """The 90th percentile of errors, the 10th of agreements."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,6 @@ def _summarise_method(method: MethodName, rows: Sequence[MethodRow]) -> MethodSu
     for name in SHOWN_SCORES:
         values = np.array([row.scores[name] for row in rows if name in row.scores])
         if len(values):
-            # The worse end is the upper one of errors and the lower one of agreements.
             worse = 10 if name.endswith("_pct") or name.startswith(("contact", "mask_iou")) else 90
             spreads[name] = ScoreSpread(len(values), float(values.mean()), float(np.median(values)), float(np.percentile(values, worse)))
     failures = [row.failure for row in rows]

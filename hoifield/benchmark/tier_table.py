@@ -25,7 +25,7 @@ def _method_lines(summary: TierSummary) -> list[str]:
     lines = [f"{'mean / median / worse 10 %':26s}" + "".join(f"{entry.method:>26s}" for entry in summary.methods)]
     for name in SHOWN_SCORES:
         spreads = [entry.scores.get(name) for entry in summary.methods]
-        cells = [" / ".join(map(_number, (s.mean, s.median, s.percentile_90))) if s is not None else "-" for s in spreads]
+        cells = [" / ".join(map(_number, (s.mean, s.median, s.worse_tenth))) if s is not None else "-" for s in spreads]
         lines.append(f"{name:26s}" + "".join(f"{cell:>26s}" for cell in cells))
     return lines
 

@@ -17,6 +17,8 @@ CATEGORIES = ("mug", "bottle", "bowl", "kettle", "knife", "toy-car")
 """The six rigid categories of DiffHOI's data."""
 FIRST_INSTANCE = 1000
 """Instances from here on belong to the benchmark: nothing is ever trained on them."""
+FIRST_HARD = 100
+"""Number of the first clip of the hard tier, counted from there."""
 CORE_SIZES = (256, 320, 384, 480)
 SIDES: tuple[Side, ...] = get_args(Side)
 
@@ -85,9 +87,6 @@ def _hard_clips() -> tuple[BenchmarkClip, ...]:
     for category in ("mug", "kettle", "can"):
         add("leaves", category, leaves=0.25, frames=90)
     return tuple(clips)
-
-
-FIRST_HARD = 100
 
 
 def _recipe(category: str, number: int, **options: object) -> ClipRecipe:

@@ -36,7 +36,7 @@ def test_failures_spreads_and_false_alarms_are_counted():
     (fit,) = summarise_tier(rows).methods
     assert (fit.clips, fit.results, fit.declared, fit.undeclared, fit.false_alarms) == (4, 3, 1, 1, 1)
     assert fit.scores["cd_icp_cm2"].count == 3 and fit.scores["cd_icp_cm2"].mean == pytest.approx(0.4)
-    assert fit.scores["f10_icp_pct"].median == 95.0 and fit.scores["f10_icp_pct"].percentile_90 < 50
+    assert fit.scores["f10_icp_pct"].median == 95.0 and fit.scores["f10_icp_pct"].worse_tenth < 50
     trust = summarise_tier(rows).shape_confidence
     assert trust.failures == 2 and trust.failure_auroc == 1.0
 
