@@ -48,8 +48,12 @@ def exact_poses_preset(seed: int) -> Preset:
         "field",
         900,
         ("object_shape", "object_colour", "background"),
-        FieldLossWeights(gauge=0.0, smooth_motion=0.0, small_motion=0.0),
-        width_start=0.004,
-        width_end=0.0005,
+        FieldLossWeights(colour=1.0, label=1.0, eikonal=0.05, gauge=0.0, smooth_motion=0.0, small_motion=0.0),
+        width_start=0.002,
+        width_end=0.0002,
+        shape_rate=0.3,
+        shape_warm_up=0.1,
+        outline_label=1.0,
     )
-    return Preset("true poses", 60, (stage,), SceneConfig(seed=seed, finest_resolution=192, table_size=2**16), 160)
+    scene = SceneConfig(seed=seed, finest_resolution=192, table_size=2**16, colour_table_size=2**15, shading_shapes=False)
+    return Preset("true poses", 60, (stage,), scene, 160)

@@ -14,8 +14,8 @@ from hoifield.observations.observations import Observations, Readiness
 from hoifield.observations.visual_hull import CarveConfig, carve_hull, gather_evidence, hand_depth_maps, hull_mesh
 from hoifield.result.fit_result import FitResult
 
-EXACT_CARVING = CarveConfig(background_share=0.0, resolution=128)
-"""Every silhouette is right, so one frame of background removes a point."""
+EXACT_CARVING = CarveConfig(background_share=0.0, hand_margin=0.0, resolution=128)
+"""Every silhouette and every hand is right: one frame of background removes a point, and so does one in which it would hide the hand."""
 FARTHEST_REACH = 1.3
 """Of the farthest reach that any frame shows: an object may point at the camera in all of them."""
 LEAST_PIXELS = 12

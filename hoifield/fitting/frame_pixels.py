@@ -30,6 +30,8 @@ class PixelBatch:
     """Entity seen at the pixel: 0 object, 1.. hands, -1 background."""
     certain: Float[Tensor, "ray"]
     """1 inside a region, 0 on the rim between two labels, where colour and label mix, and on hands not fitted; scaled by the mask's confidence."""
+    outline: Float[Tensor, "ray"]
+    """1 on the rim between object and background away from any hand, else 0; scaled by the mask's confidence. Its label, not its colour, may be known."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class FramePixels:
     colours: tuple[UInt8[np.ndarray, "height width 3"], ...]
     entities: tuple[Int[np.ndarray, "height width"], ...]
     certain: tuple[Float[np.ndarray, "height width"], ...]
+    outline: tuple[Float[np.ndarray, "height width"], ...]
     corner: Int[np.ndarray, "frame 2"]
     """Left and top of each crop."""
 
@@ -48,13 +51,14 @@ class FramePixels:
         """About `count` pixels, equally many of each given row: half on the object, a fifth on hands, the rest on the background around."""
         share = count // len(rows)
         parts = [self._draw_of_frame(int(row), share, generator) for row in rows]
-        row, pixel, colour, label, certain = (np.concatenate(column) for column in zip(*parts))
+        row, pixel, colour, label, certain, outline = (np.concatenate(column) for column in zip(*parts))
         return PixelBatch(
             torch.from_numpy(row),
             torch.from_numpy(pixel),
             torch.from_numpy(colour),
             torch.from_numpy(label),
             torch.from_numpy(certain),
+            torch.from_numpy(outline),
         )
 
     @cached_property
@@ -78,6 +82,7 @@ class FramePixels:
             (colour.reshape(-1, 3)[chosen] / 255.0).astype(np.float32),
             flat[chosen].astype(np.int64),
             certain.reshape(-1)[chosen].astype(np.float32),
+            self.outline[row].reshape(-1)[chosen].astype(np.float32),
         )
 
 
@@ -98,12 +103,18 @@ def rim_of(entity: Int[np.ndarray, "height width"]) -> np.ndarray:
     return low != high
 
 
+def outline_of(labels: UInt8[np.ndarray, "height width"]) -> np.ndarray:
+    """True on pixels of object and background that have a neighbour of the other, and none of a hand."""
+    beside_hand = cv2.dilate((labels > OBJECT).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    return rim_of(labels) & ~beside_hand
+
+
 def load_frame_pixels(clip: Clip, observations: Observations, margin: float = 0.15) -> FramePixels:
     """Crops (box of all foreground labels, grown by `margin`) of the fitted frames at the size of the masks."""
     masks: FrameMasks = observations.masks
     height, width = masks.labels.shape[1:]
     sides = tuple(hand.side for hand in observations.hands)
-    colours, entities, certain, corners = [], [], [], []
+    colours, entities, certain, outline, corners = [], [], [], [], []
     for frame, picture in clip.read_frames(observations.fit_frames.tolist(), (width, height)):
         labels = masks.labels[frame]
         ys, xs = np.nonzero(labels)
@@ -120,6 +131,7 @@ def load_frame_pixels(clip: Clip, observations: Observations, margin: float = 0.
         # What lies under a hand that is not fitted is not known.
         unknown = rim_of(entity) | ((labels[box] != BACKGROUND) & (entity == BACKGROUND_ENTITY))
         certain.append(np.where(unknown, 0.0, trust).astype(np.float16))
+        outline.append(np.where(outline_of(labels)[box], trust, 0.0).astype(np.float16))
         corners.append((left, top))
     camera = observations.camera.resized(width, height)
-    return FramePixels(camera, tuple(colours), tuple(entities), tuple(certain), np.array(corners))
+    return FramePixels(camera, tuple(colours), tuple(entities), tuple(certain), tuple(outline), np.array(corners))

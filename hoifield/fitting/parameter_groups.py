@@ -12,9 +12,10 @@ def parameters_of(scene: Scene, group: ParameterGroup, stage: FieldStage) -> lis
     """(name, tensor, learning rate) of one group; names are those of the scene's state."""
     match group:
         case "object_shape":
-            return _module_parameters(scene.object_distance, "object_distance", stage)
+            return [(name, tensor, stage.shape_rate * rate) for name, tensor, rate in _module_parameters(scene.object_distance, "object_distance", stage)]
         case "object_colour":
-            return _module_parameters(scene.object_colour, "object_colour", stage)
+            own = [] if scene.object_colour_grid is None else _module_parameters(scene.object_colour_grid, "object_colour_grid", stage)
+            return _module_parameters(scene.object_colour, "object_colour", stage) + own
         case "background":
             code = ("background_code", scene.background_code, stage.network_rate)
             return [code, *_module_parameters(scene.background, "background", stage)]

@@ -65,8 +65,7 @@ def run_field_stage(
         optimiser.zero_grad()
         total.backward()
         if optimiser.gradients_are_finite():
-            held = frozenset(name for name in optimiser.parameters if name.startswith("frames.")) if progress < stage.pose_warm_up else frozenset()
-            optimiser.step(rate_factor(progress), held)
+            optimiser.step(rate_factor(progress), held_parameters(optimiser, stage, progress))
         else:
             skipped += 1
             if skipped > MOST_SKIPPED_STEPS:
@@ -78,6 +77,13 @@ def run_field_stage(
 def build_optimiser(scene: Scene, stage: FieldStage) -> NamedAdam:
     """Adam over what the stage frees."""
     return NamedAdam([entry for group in stage.free for entry in parameters_of(scene, group, stage)])
+
+
+def held_parameters(optimiser: NamedAdam, stage: FieldStage, progress: float) -> frozenset[str]:
+    """Names of what does not move yet."""
+    held = ["frames."] if progress < stage.pose_warm_up else []
+    held += ["object_distance."] if progress < stage.shape_warm_up else []
+    return frozenset(name for name in optimiser.parameters if name.startswith(tuple(held)))
 
 
 def read_object_grid(scene: Scene) -> CachedDistance:
@@ -105,7 +111,7 @@ def field_losses(
     rendering = trace.rendering
     losses = {
         "colour": weights.colour * colour_loss(rendering.colour, trace.alone_colour, batch.colour, batch.label, batch.certain),
-        "label": weights.label * label_loss(trace.alone_opacity, batch.label, batch.certain),
+        "label": weights.label * label_loss(trace.alone_opacity, batch.label, batch.certain + stage.outline_label * batch.outline),
     }
     order = hand_before_object_loss(trace.alone_opacity, rendering.entity_weight, batch.label, batch.certain)
     losses["depth_order"] = weights.depth_order * order

@@ -45,6 +45,12 @@ class FieldStage:
     """Share of the steps before poses move."""
     network_rate: float = 2e-3
     table_rate: float = 1e-2
+    shape_rate: float = 1.0
+    """Factor on both for the object's distance: a start that is nearly right is held by less, and refined."""
+    shape_warm_up: float = 0.0
+    """Share of the steps before the shape moves: while colours are unlearned, they only push it about."""
+    outline_label: float = 0.0
+    """Weight of the labels of pixels on the rim between object and background; without them an outline is free by a pixel either way."""
     pose_rate: float = 1e-3
     """Radians, and metres / 10, a step."""
 

@@ -179,11 +179,10 @@ def _query_object(
     cached = read_along(CachedDistances.of_one(lookup), row, directions, distances, T)
     near = cached < FAR_WIDTHS * width + lookup.spacing
     ray = near.nonzero()[:, 0]
-    sample = scene.object_distance.query(place_samples(T, directions, distances[near], ray))
-    # The light stands still while the object turns: shading follows the normal in the camera. The viewing direction stays out, so
-    # that a cavity cannot be painted on a lid.
+    points = place_samples(T, directions, distances[near], ray)
+    sample = scene.object_distance.query(points)
     normal = turn_normals(sample.gradient, T, ray)
-    colour = scene.object_colour(sample.feature, sample.gradient, sample.gradient, extra=normal)
+    colour = scene.surface_colour(points, sample, normal)
     return _Queried(cached, near, ray, sample.signed_distance, colour, normal, sample.gradient, sample.signed_distance.new_zeros(len(ray)))
 
 

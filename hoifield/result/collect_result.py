@@ -49,7 +49,7 @@ def extract_object_mesh(scene: Scene, resolution: int, width: float) -> Mesh:
         for part in vertices.split(2**15):
             sample = scene.object_distance.query(part)
             facing = torch.tensor([0.0, 0.0, -1.0]).expand_as(part)
-            colours.append(scene.object_colour(sample.feature, sample.gradient, sample.gradient, extra=facing))
+            colours.append(scene.surface_colour(part, sample, facing))
     return Mesh(mesh.vertices, mesh.faces, torch.cat(colours).clamp(0.0, 1.0).double().numpy())
 
 

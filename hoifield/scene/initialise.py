@@ -8,6 +8,7 @@ import torch
 from hoifield.actors.skinned_model import Side, SkinnedModel
 from hoifield.errors import RefusedInput
 from hoifield.fields.colour_field import ColourField
+from hoifield.fields.colour_grid import ColourGrid
 from hoifield.fields.distance_field import DistanceField
 from hoifield.fields.hash_grid_layout import HashGridLayout
 from hoifield.fields.radiance_field import BackgroundField
@@ -30,6 +31,12 @@ class SceneConfig:
     """Most rows of one level."""
     finest_resolution: int = 128
     """Cells per side of the finest level."""
+    colour_table_size: int = 0
+    """Most rows of one level of a grid that colours have to themselves; 0: they read the features of the distance field."""
+    colour_finest_resolution: int = 256
+    """Cells per side of that grid's finest level."""
+    shading_shapes: bool = True
+    """Whether colours may turn the surface through its normals: what an object of one colour needs, and what hides wrong depth on others."""
     bounds_margin: float = 1.25
     """Half size of the object's cube over that of its hull."""
     hand_volume_resolution: int = 36
@@ -71,14 +78,26 @@ def initialise_scene(observations: Observations, time_s: np.ndarray, camera: Cam
         entities.append(ActorEntity(actors[poses.side], poses, config.hand_volume_resolution, generator))
     depth = float(np.nanmax(track.T_camera_object[rows, 2, 3]))
     background = BackgroundField(torch.zeros(3), radius=2.0 * depth, seed=config.seed + 2)
+    shape = _hull_field(track, config)
+    grid = _colour_grid(shape, config)
+    features = shape.feature_count if grid is None else grid.layout.encoded
     return Scene(
         camera=camera,
         frames=frames,
-        object_distance=_hull_field(track, config),
-        object_colour=ColourField(extra=3, view_dependent=False, seed=config.seed + 1),
+        object_distance=shape,
+        object_colour=ColourField(features, extra=3, view_dependent=False, seed=config.seed + 1),
         actors=entities,
         background=background,
+        object_colour_grid=grid,
+        shading_shapes=config.shading_shapes,
     )
+
+
+def _colour_grid(shape: DistanceField, config: SceneConfig) -> ColourGrid | None:
+    if config.colour_table_size == 0:
+        return None
+    layout = HashGridLayout(levels=config.levels, table_size=config.colour_table_size, finest_resolution=config.colour_finest_resolution)
+    return ColourGrid(shape.bounds_center, shape.bounds_half_size, layout, config.seed + 3)
 
 
 def _hull_field(track: ObjectTrack, config: SceneConfig) -> DistanceField:

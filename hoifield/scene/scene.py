@@ -5,7 +5,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from hoifield.fields.colour_field import ColourField
-from hoifield.fields.distance_field import DistanceField
+from hoifield.fields.colour_grid import ColourGrid
+from hoifield.fields.distance_field import DistanceField, DistanceSample
 from hoifield.fields.radiance_field import BackgroundField
 from hoifield.geometry.cameras import Camera
 from hoifield.scene.actor_entity import ActorEntity
@@ -23,12 +24,16 @@ class Scene(nn.Module):
         object_colour: ColourField,
         actors: list[ActorEntity],
         background: BackgroundField,
+        object_colour_grid: ColourGrid | None = None,
+        shading_shapes: bool = True,
     ) -> None:
         super().__init__()
         self.camera = camera
         self.frames = frames
         self.object_distance = object_distance
         self.object_colour = object_colour
+        self.object_colour_grid = object_colour_grid
+        self.shading_shapes = shading_shapes
         self.actors = nn.ModuleList(actors)
         self.background = background
         self.background_code = nn.Parameter(torch.zeros(frames.frame_count, background.code_width))
@@ -42,6 +47,18 @@ class Scene(nn.Module):
     def entity_count(self) -> int:
         """Object and hands."""
         return 1 + len(self.actors)
+
+    def surface_colour(
+        self, points: Float[Tensor, "point 3"], sample: DistanceSample, camera_normal: Float[Tensor, "point 3"]
+    ) -> Float[Tensor, "point 3"]:
+        """RGB of the object at points (m, its own frame) that were sampled, with their unit normals in the camera's frame.
+
+        The light stands still while the object turns: shading follows the normal in the camera. The viewing direction stays out, so that a
+        cavity cannot be painted on a lid.
+        """
+        feature = sample.feature if self.object_colour_grid is None else self.object_colour_grid(points)
+        normal = camera_normal if self.shading_shapes else camera_normal.detach()
+        return self.object_colour(feature, sample.gradient, sample.gradient, extra=normal)
 
     def background_colour(self, directions: Float[Tensor, "ray 3"], row: Int[Tensor, "ray"]) -> Float[Tensor, "ray 3"]:
         """What a ray from the camera sees beyond hands and object, in its frame."""

@@ -5,12 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from hoifield.benchmark import true_observations
 from hoifield.benchmark.schedules import diffhoi_schedule, exact_poses_preset, hold_schedule, without_contact
 from hoifield.benchmark.true_observations import observe_truth
 from hoifield.clip.open_clip import open_clip
 from hoifield.datasets.read_truth import read_truth
 from hoifield.errors import RefusedInput
 from hoifield.fitting.stage import FieldStage, PlacementStage
+from hoifield.geometry.mesh import signed_volume
 from hoifield.geometry.mesh_distance import MeshDistance
 from hoifield.pipelines.presets import build_preset
 from hoifield.synthetic.clip_recipe import ClipRecipe
@@ -37,6 +39,16 @@ def test_perfect_eyes_see_the_true_poses_and_a_hull_that_holds_the_object(truth_
     shown = truth.vertex_seen
     print(f"pixel {1e3 * pixel:.1f} mm; seen vertices outside the hull by {1e3 * np.percentile(outside[shown], 95):.1f} mm (95 %)")
     assert np.percentile(outside[shown], 95) < 2 * pixel
+
+
+def test_the_true_hand_leaves_no_ghost_in_the_hull_and_a_doubted_one_does(truth_folder, monkeypatch):
+    truth, clip = read_truth(truth_folder), open_clip(truth_folder / "clip.mp4")
+    exact = signed_volume(observe_truth(clip, truth, most_frames=5).object_track.hull)
+    monkeypatch.setattr(true_observations, "EXACT_CARVING", replace(true_observations.EXACT_CARVING, hand_margin=0.012))
+    doubted = signed_volume(observe_truth(clip, truth, most_frames=5).object_track.hull)
+    true_volume = signed_volume(truth.result.object_mesh)
+    print(f"hull over true volume: {exact / true_volume:.2f}, of a hand doubted by 12 mm {doubted / true_volume:.2f}")
+    assert 0.9 * true_volume < exact < 0.95 * doubted
 
 
 def test_a_truth_without_masks_or_without_the_object_cannot_be_seen(truth_folder):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tiny_scene import COLOURS, FIT_FRAMES, ball_on_hand, tiny_pixels
 
-from hoifield.fitting.frame_pixels import FramePixels, entity_of_labels, load_frame_pixels, rim_of
+from hoifield.fitting.frame_pixels import FramePixels, entity_of_labels, load_frame_pixels, outline_of, rim_of
 from hoifield.observations.frame_masks import FrameMasks
 
 
@@ -58,6 +58,23 @@ def test_rim_pixels_are_not_certain_and_others_as_certain_as_their_mask():
     for entity, certain in zip(pixels.entities, pixels.certain):
         assert (certain[rim_of(entity)] == 0).all()
         assert np.allclose(certain[~rim_of(entity)], 0.9, atol=1e-3)
+
+
+def test_outlines_are_the_rims_between_object_and_background_and_never_beside_a_hand():
+    labels = np.zeros((8, 12), np.uint8)
+    labels[2:6, 2:6] = 1
+    alone = outline_of(labels)
+    assert alone[1, 1] and alone[2, 2] and not alone[3, 3] and not alone[0, 0]
+    labels[2:6, 6:9] = 2
+    beside = outline_of(labels)
+    assert beside[2, 2] and not beside[2, 5] and not beside[1, 6] and not beside[3, 9]
+
+
+def test_a_pixel_of_the_outline_is_marked_and_its_colour_is_not_trusted():
+    batch = tiny_pixels().draw(np.arange(len(FIT_FRAMES)), 6000, rng())
+    outline = batch.outline > 0
+    assert outline.any() and (batch.certain[outline] == 0).all() and (batch.label[outline] < 1).all()
+    assert np.allclose(batch.outline[outline].numpy(), 0.9, atol=1e-3)
 
 
 def test_crops_hold_all_of_hand_and_object_and_some_background():

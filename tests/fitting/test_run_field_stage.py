@@ -1,0 +1,42 @@
+"""What a field stage holds still, and what it compares."""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from tiny_scene import FIT_FRAMES, TINY, tiny_pixels, tiny_scene
+
+from hoifield.fitting.run_field_stage import build_optimiser, field_losses, held_parameters, read_object_grid
+from hoifield.fitting.stage import FieldStage
+from hoifield.pipelines.presets import EVERYTHING
+from hoifield.renderer.render_rays import SamplingConfig
+
+STAGE = FieldStage("field", 10, EVERYTHING, pose_warm_up=0.2, shape_warm_up=0.4)
+
+
+def test_poses_and_shape_wait_each_for_its_share_of_the_steps_and_nothing_else_does():
+    optimiser = build_optimiser(tiny_scene(replace(TINY, colour_table_size=2**10)), STAGE)
+    shape = {name for name in optimiser.parameters if name.startswith("object_distance.")}
+    poses = {name for name in optimiser.parameters if name.startswith("frames.")}
+    assert shape and poses
+    assert held_parameters(optimiser, STAGE, 0.1) == shape | poses
+    assert held_parameters(optimiser, STAGE, 0.3) == shape
+    assert held_parameters(optimiser, STAGE, 0.5) == frozenset()
+    assert held_parameters(optimiser, replace(STAGE, shape_warm_up=0.0), 0.1) == poses
+
+
+def label_loss_of(stage: FieldStage, outline_wrong: bool) -> float:
+    scene = tiny_scene()
+    batch = tiny_pixels().draw(np.arange(len(FIT_FRAMES)), 600, np.random.default_rng(0))
+    if outline_wrong:
+        swapped = torch.where(batch.outline > 0, -1 - batch.label, batch.label)
+        batch = replace(batch, label=swapped)
+    with torch.no_grad():
+        found = field_losses(scene, stage, batch, read_object_grid(scene), SamplingConfig(0.0005, 16, 8), torch.Generator().manual_seed(0))
+    return float(found["label"])
+
+
+def test_labels_on_the_outline_count_only_where_the_stage_says_so():
+    without, given = replace(STAGE, outline_label=0.0), replace(STAGE, outline_label=1.0)
+    assert label_loss_of(without, True) == label_loss_of(without, False)
+    assert label_loss_of(given, True) > 1.5 * label_loss_of(given, False)
