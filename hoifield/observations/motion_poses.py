@@ -1,11 +1,7 @@
 """Object poses from structure from motion, scaled by the hand, behind gates."""
 
-import os
-import sys
-import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -14,9 +10,9 @@ from jaxtyping import Float, Int
 from hoifield.geometry.cameras import Camera
 from hoifield.geometry.rotations import rotation_angle
 from hoifield.observations.motion_features import FrameFeatures
-from hoifield.observations.watched_programs import WatchedPrograms, WatchLimits
+from hoifield.observations.motion_program import Model, median_features, run_motion_program
+from hoifield.observations.watched_programs import WatchLimits
 
-PROGRAM = Path(__file__).with_name("reconstruct_motion.py")
 LEAST_MODEL = 8
 """Frames of a model worth a look."""
 
@@ -37,8 +33,6 @@ class MotionConfig:
     """Rotation span over the hand's: the still background registers as well, and does not turn with the hand."""
     largest_disagreement: float = 25.0
     """Median degrees to the hand-locked poses after alignment."""
-    enough: float = 0.8
-    """Share of the frames which the first choice of features must place, lest others be looked at."""
     seed: int = 0
     limits: WatchLimits = WatchLimits()
 
@@ -54,35 +48,10 @@ class MotionPoses:
     measurements: dict[str, float]
     refused: str
     """Why it is not trusted, with the number measured; empty when it is."""
-    body: int = 0
-    """Which of the choices of features it rests on."""
 
 
 def _nothing(count: int, refused: str, measurements: dict[str, float] | None = None) -> MotionPoses:
     return MotionPoses(np.full((count, 4, 4), np.nan), np.full(count, -1), measurements or {}, refused)
-
-
-def _program(features: Sequence[FrameFeatures], camera: Camera, seed: int, folder: Path, name: str) -> tuple[list[str], Path]:
-    """The command that reconstructs the frames' features, its input written, and where its output will be."""
-    given, found = folder / f"{name}_in.npz", folder / f"{name}_out.npz"
-    np.savez(
-        given,
-        pixels=np.concatenate([frame.pixels for frame in features]),
-        descriptors=np.concatenate([frame.descriptors for frame in features]),
-        counts=np.array([len(frame.pixels) for frame in features]),
-        intrinsics=np.array([camera.K[0, 0], camera.K[0, 2], camera.K[1, 2]]),
-        size=np.array([camera.width, camera.height]),
-        seed=np.array(seed),
-        least_model=np.array(LEAST_MODEL),
-    )
-    return [sys.executable, "-I", str(PROGRAM), str(given), str(found), str(os.getpid())], found
-
-
-def _read_models(path: Path) -> list[tuple[Int[np.ndarray, "registered"], Float[np.ndarray, "registered 4 4"]]]:
-    """Frames and poses of each model, largest first."""
-    with np.load(path, allow_pickle=False) as found:
-        model, frame, poses = found["model"], found["frame"], found["T_camera_object"]
-    return [(frame[model == number], poses[model == number]) for number in np.unique(model)]
 
 
 def _angles(rotations: np.ndarray) -> np.ndarray:
@@ -149,45 +118,27 @@ def _gate(frames: np.ndarray, motion: np.ndarray, aligned: np.ndarray, locked: n
     return next((words for failed, words in checks if failed), ""), found
 
 
-def find_motion_poses(bodies: Sequence[Sequence[FrameFeatures]], camera: Camera, locked: Float[np.ndarray, "frame 4 4"], config: MotionConfig) -> MotionPoses:
-    """Poses of a rigid body that carries features, one entry per frame of `locked`, or the reason why they are not to be used.
+def find_motion_poses(features: Sequence[FrameFeatures], camera: Camera, locked: Float[np.ndarray, "frame 4 4"], config: MotionConfig) -> MotionPoses:
+    """Poses of a rigid body that carries the features (one entry per frame of `locked`), or the reason why they are not to be used.
 
-    Of several choices of features (one entry per frame each) the first that places `enough` frames, else the one that places most.
-    `camera` is that of the features' pixels; `locked` are the hand-locked T_camera_object (finite). Sequential matching, one fixed
-    focal. The reprojection error is about a pixel in success and failure alike, so it decides nothing: the gates are registered share,
-    step size, distance range, rotation span and agreement with the hand (the silhouettes judge afterwards).
-
-    The reconstructions run in processes of their own, side by side; one that stalls or crashes twice refuses its body.
+    `camera` is that of the features' pixels; `locked` are poses that follow the hand (finite). Sequential matching, one fixed focal. The
+    reprojection error is about a pixel in success and failure alike, so it decides nothing: the gates are registered share, step size,
+    distance range, rotation span and agreement with the hand (the silhouettes judge afterwards). The reconstruction runs in a process of
+    its own; one that stalls or crashes twice is refused.
     """
-    count = len(locked)
-    chosen = np.unique(np.linspace(0, count - 1, min(count, config.most_frames)).astype(int))
-    textured = [float(np.median([len(found.pixels) for found in features])) for features in bodies]
-    tried = [index for index, median in enumerate(textured) if median >= config.least_features]
-    if not tried:
-        refused = f"{max(textured):.0f} features a frame, {config.least_features} needed"
-        return _nothing(count, refused, {"motion_features": max(textured)})
-    best: MotionPoses | None = None
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        programs = [_program([bodies[index][frame] for frame in chosen], camera, config.seed, folder, f"body_{index}") for index in tried]
-        with WatchedPrograms([command for command, _ in programs], folder, config.limits) as running:
-            for place, index in enumerate(tried):
-                failure = running.wait_for(place)
-                measured = {"motion_features": textured[index]}
-                if failure:
-                    found = _nothing(count, f"structure from motion {failure}", measured)
-                else:
-                    found = _judge(_read_models(programs[place][1]), chosen, locked, config, measured)
-                if best is None or (found.segment >= 0).sum() > (best.segment >= 0).sum():
-                    best = replace(found, body=index)
-                if (best.segment >= 0).mean() >= config.enough:
-                    break
-    assert best is not None
-    return best
+    measured = {"motion_features": median_features(features)}
+    if measured["motion_features"] < config.least_features:
+        refused = f"{measured['motion_features']:.0f} features a frame, {config.least_features} needed"
+        return _nothing(len(locked), refused, measured)
+    chosen = np.unique(np.linspace(0, len(locked) - 1, min(len(locked), config.most_frames)).astype(int))
+    found = run_motion_program([features[frame] for frame in chosen], camera, config.seed, LEAST_MODEL, config.limits)
+    if isinstance(found, str):
+        return _nothing(len(locked), f"structure from motion {found}", measured)
+    return _judge(found.models, chosen, locked, config, measured)
 
 
 def _judge(
-    models: list[tuple[Int[np.ndarray, "registered"], Float[np.ndarray, "registered 4 4"]]], chosen: Int[np.ndarray, "chosen"],
+    models: Sequence[Model], chosen: Int[np.ndarray, "chosen"],
     locked: Float[np.ndarray, "frame 4 4"], config: MotionConfig, measured: dict[str, float]
 ) -> MotionPoses:  # fmt: skip
     """The models brought to the hand, those that pass the gates kept; `chosen` are the frames that were reconstructed."""

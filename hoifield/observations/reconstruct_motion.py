@@ -3,9 +3,11 @@
 It needs numpy and pycolmap alone, so it starts quickly, and it is started by file, so nothing else of the package is imported. Native code
 that crashes or waits for ever takes this process with it and no other (`watched_programs`).
 
-IN: `pixels` (feature 2), `descriptors` (feature 128), `counts` (frame), `intrinsics` (focal, x, y), `size` (width, height), `seed`, `least_model` (frames).
-OUT, one row for each pose found: `model`, `frame`, `T_camera_object`. The model 0 is the largest; each has a scale and a canonical frame of
-its own. The same IN gives the same bits: one thread, seeds everywhere, and distances of descriptors that are whole numbers.
+IN: `pixels` (feature 2), `descriptors` (feature 128), `counts` (frame), `intrinsics` (focal, x, y), `size` (width, height), `seed`, `least_model`
+(frames; 0 to match alone).
+OUT, one row for each two features that match and obey their frames' geometry: `matched_frames` (match 2), `matched_features` (match 2, counted
+within the frame); and one for each pose found: `model`, `frame`, `T_camera_object`. The model 0 is the largest; each has a scale and a
+canonical frame of its own. The same IN gives the same bits: one thread, seeds everywhere, and distances of descriptors that are whole numbers.
 """
 
 import ctypes
@@ -109,14 +111,15 @@ def _write_frames(database: Any, pixels: list[np.ndarray], intrinsics: np.ndarra
     return camera
 
 
-def _match_frames(database: Any, camera: Any, pixels: list[np.ndarray], descriptors: list[np.ndarray], seed: int) -> None:
-    """Matches and their two-view geometry, pair by pair.
+def _match_frames(database: Any, camera: Any, pixels: list[np.ndarray], descriptors: list[np.ndarray], seed: int) -> Arrays:
+    """Matches and their two-view geometry, pair by pair; gives the matches that obey it.
 
     Not by pycolmap.match_sequential: its controller hands pairs from thread to thread, and was seen to wait for ever.
     """
     options = _verification_options(seed)
     exact = [found.astype(np.float32) for found in descriptors]
     points = [found.astype(np.float64) for found in pixels]
+    frames, features = [np.zeros((0, 2), int)], [np.zeros((0, 2), int)]
     for first in range(len(points)):
         for second in (first + step for step in PAIRED if first + step < len(points)):
             if min(len(points[first]), len(points[second])) < LEAST_MATCHES:
@@ -126,6 +129,9 @@ def _match_frames(database: Any, camera: Any, pixels: list[np.ndarray], descript
                 geometry = pycolmap.estimate_calibrated_two_view_geometry(camera, points[first], camera, points[second], matches, options)
                 database.write_matches(first + 1, second + 1, matches)
                 database.write_two_view_geometry(first + 1, second + 1, geometry)
+                features.append(geometry.inlier_matches.astype(int).reshape(-1, 2))
+                frames.append(np.tile([first, second], (len(features[-1]), 1)))
+    return {"matched_frames": np.concatenate(frames), "matched_features": np.concatenate(features)}
 
 
 def _join(models: list[Any]) -> list[dict[int, np.ndarray]]:
@@ -152,7 +158,7 @@ def _join(models: list[Any]) -> list[dict[int, np.ndarray]]:
 
 def reconstruct(arrays: Arrays, scratch: Path) -> Arrays:
     """OUT of IN (see above); a folder inside `scratch` holds COLMAP's files meanwhile."""
-    seed, ends = int(arrays["seed"]), np.cumsum(arrays["counts"])[:-1]
+    seed, ends, least = int(arrays["seed"]), np.cumsum(arrays["counts"])[:-1], int(arrays["least_model"])
     pixels, descriptors = np.split(arrays["pixels"], ends), np.split(arrays["descriptors"], ends)
     pycolmap.set_random_seed(seed)
     pycolmap.logging.minloglevel = 2
@@ -161,13 +167,13 @@ def reconstruct(arrays: Arrays, scratch: Path) -> Arrays:
         empty.mkdir()
         database = pycolmap.Database.open(path)
         camera = _write_frames(database, pixels, arrays["intrinsics"], arrays["size"])
-        _match_frames(database, camera, pixels, descriptors, seed)
+        matched = _match_frames(database, camera, pixels, descriptors, seed)
         database.close()
-        models = pycolmap.incremental_mapping(path, empty, Path(name), options=_mapping_options(seed, int(arrays["least_model"])))
+        models = pycolmap.incremental_mapping(path, empty, Path(name), options=_mapping_options(seed, least)) if least else {}
     ordered = sorted(models.values(), key=lambda model: -model.num_reg_images())
     joined = sorted(_join(ordered), key=len, reverse=True)
     rows = [(number, frame, poses[frame]) for number, poses in enumerate(joined) for frame in sorted(poses)]
-    return {
+    return matched | {
         "model": np.array([row[0] for row in rows], int),
         "frame": np.array([row[1] for row in rows], int),
         "T_camera_object": np.array([row[2] for row in rows]).reshape(-1, 4, 4),
@@ -190,7 +196,7 @@ def main() -> None:
         sys.exit(MISSING_STATUS)
     with np.load(sys.argv[1], allow_pickle=False) as arrays:
         found = reconstruct(dict(arrays), Path(sys.argv[2]).parent)
-    np.savez(sys.argv[2], model=found["model"], frame=found["frame"], T_camera_object=found["T_camera_object"])
+    np.savez(sys.argv[2], **found)  # type: ignore[arg-type]
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from scipy.linalg import cho_factor, cho_solve
 
 from hoifield.geometry.rotations import axis_angle_from_matrix, matrix_from_axis_angle
 from hoifield.observations.frame_masks import BACKGROUND, OBJECT
+from hoifield.observations.pose_offsets import compose_offset
 from hoifield.observations.silhouette_rays import closest_approaches, first_hits, normal_equations, silhouette_agreement
 from hoifield.observations.visual_hull import DISTANCE_UNIT, CarveConfig, HullGrid, SilhouetteEvidence, carve_hull
 
@@ -40,6 +41,8 @@ class RefineConfig:
     """Softness of the first carving (see CarveConfig.background_share): poses are rough, a hard intersection would eat the object."""
     last_share: float = 0.02
     """Of the last: a point just off a flat side is background only in the few frames that look along it, so softness costs shape."""
+    hand_margin: float = 0.012
+    """Metres of doubt about the hand's depth."""
     seed: int = 0
 
 
@@ -155,21 +158,6 @@ def match_size(hull: HullGrid, evidence: SilhouetteEvidence, poses: Float[np.nda
     return replace(hull, signed_distance=hull.signed_distance - np.float32(shift)) if (hull.signed_distance < shift).any() else hull
 
 
-def compose_offset(start: Float[np.ndarray, "frame 4 4"], offset: Float[np.ndarray, "frame 6"]) -> Float[np.ndarray, "frame 4 4"]:
-    """T_camera_object of the start poses moved by offsets in the object frame: axis-angle offset[:, :3], translation offset[:, 3:]."""
-    local = np.tile(np.eye(4), (len(start), 1, 1))
-    local[:, :3, :3] = matrix_from_axis_angle(torch.from_numpy(offset[:, :3])).numpy()
-    local[:, :3, 3] = offset[:, 3:]
-    return start @ local
-
-
-def offset_between(start: Float[np.ndarray, "frame 4 4"], poses: Float[np.ndarray, "frame 4 4"]) -> Float[np.ndarray, "frame 6"]:
-    """The offsets that `compose_offset` needs to take `start` to `poses`."""
-    local = np.linalg.inv(start) @ poses
-    rotation = axis_angle_from_matrix(torch.from_numpy(np.ascontiguousarray(local[:, :3, :3]))).numpy()
-    return np.concatenate([rotation, local[:, :3, 3]], axis=1)
-
-
 def _increment(offset: np.ndarray, step: np.ndarray) -> np.ndarray:
     rotation = matrix_from_axis_angle(torch.from_numpy(offset[:, :3]))
     turned = rotation @ matrix_from_axis_angle(torch.from_numpy(step[:, :3]))
@@ -281,14 +269,14 @@ def refine_poses(evidence: SilhouetteEvidence, start: Float[np.ndarray, "frame 4
     softness = np.geomspace(config.first_share, config.last_share, config.rounds)
     sizes = np.linspace(40, 60, config.rounds).astype(int)
     for share, size in zip(softness, sizes, strict=True):
-        carve = CarveConfig(background_share=float(share), resolution=int(size))
+        carve = CarveConfig(background_share=float(share), hand_margin=config.hand_margin, resolution=int(size))
         hull = carve_hull(evidence, compose_offset(start, offset), radius, carve)
         if hull is None:
             return None
         hull = match_size(hull, evidence, compose_offset(start, offset), rays)
         offset = align_to_hull(evidence, rays, hull, start, offset, config, gauge_fixed=True)
     poses = compose_offset(start, offset)
-    final = CarveConfig(background_share=config.last_share)
+    final = CarveConfig(background_share=config.last_share, hand_margin=config.hand_margin)
     hull = carve_hull(evidence, poses, radius, final)
     if hull is None:
         return None

@@ -32,8 +32,13 @@ class SteadyGraspSettings:
     shape: float = 0.03
     """Pull of the shape to the one first fitted; the size of the hand is the ruler of the scene."""
     offset_scale_m: float = 0.006
-    deviation: float = 40.0
+    deviation: float = 10.0
     """Pull of a frame's finger angles to the clip's, per square radian."""
+    wrist_turn: float = 0.06
+    """Radians by which a frame's hand may sit off the clip's in the object: flesh gives, and people shift their grip."""
+    wrist_shift_m: float = 0.004
+    sway: float = 0.05
+    """Weight of that expectation beside one keypoint's."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,8 @@ class _Grasp:
     log_scale: Float[Tensor, "1"]
     angles: Float[Tensor, "1 15 3"]
     deviation: Float[Tensor, "frame 15 3"]
+    wrist: Float[Tensor, "frame 6"]
+    """Turn (radians, hand frame) and shift (metres, object frame) of a frame's hand from the clip's."""
     shape: Float[Tensor, "10"]
     offsets: Float[Tensor, "6 3"]
 
@@ -122,6 +129,7 @@ def _first_grasp(hand: HandTrack, track: ObjectTrack, model: HandKeypointModel, 
         torch.zeros(1),
         angles.clamp(model.lower, model.upper),
         torch.zeros(len(voting), 15, 3),
+        torch.zeros(len(voting), 6),
         torch.tensor(hand.shape, dtype=torch.float32),
         torch.tensor(hand.keypoint_offsets[list(PALM_KEYPOINTS)], dtype=torch.float32),
     )
@@ -129,9 +137,9 @@ def _first_grasp(hand: HandTrack, track: ObjectTrack, model: HandKeypointModel, 
 
 def _state(model: HandKeypointModel, grasp: _Grasp) -> HandState:
     frames = len(grasp.deviation)
-    rotation = matrix_from_axis_angle(grasp.turn).expand(frames, 3, 3)
+    rotation = matrix_from_axis_angle(grasp.turn) @ matrix_from_axis_angle(grasp.wrist[:, :3])
     angles = (grasp.angles + grasp.deviation).clamp(model.lower, model.upper)
-    return HandState(angles, rotation, grasp.position.expand(frames, 3), grasp.shape, grasp.offsets)
+    return HandState(angles, rotation.expand(frames, 3, 3), (grasp.position + grasp.wrist[:, 3:]).expand(frames, 3), grasp.shape, grasp.offsets)
 
 
 def _residuals(model: HandKeypointModel, views: _Views, grasp: _Grasp) -> Float[Tensor, "frame 21 2"]:
@@ -143,8 +151,9 @@ def _residuals(model: HandKeypointModel, views: _Views, grasp: _Grasp) -> Float[
 def _optimise(model: HandKeypointModel, views: _Views, start: _Grasp, settings: SteadyGraspSettings) -> _Grasp:
     """Adam on all unknowns, robust in the residuals (Charbonnier)."""
     unknowns = [tensor.clone().requires_grad_(True) for tensor in vars(start).values()]
-    rates = (0.01, 0.002, 0.003, 0.02, 0.005, 0.02, 0.0005)
+    rates = (0.01, 0.002, 0.003, 0.02, 0.005, 0.002, 0.02, 0.0005)
     optimiser = torch.optim.Adam([{"params": [tensor], "lr": rate} for tensor, rate in zip(unknowns, rates)])
+    wrist_spread = torch.tensor([settings.wrist_turn] * 3 + [settings.wrist_shift_m] * 3)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, settings.steps, eta_min=1e-4)
     for _ in range(settings.steps):
         grasp = _Grasp(*unknowns)
@@ -155,6 +164,8 @@ def _optimise(model: HandKeypointModel, views: _Views, start: _Grasp, settings: 
         loss = loss + settings.deviation * (grasp.deviation**2).sum((1, 2)).mean()
         loss = loss + 10 * settings.deviation * (grasp.deviation.diff(dim=0) ** 2).sum((1, 2)).mean()
         loss = loss + 0.01 * (grasp.angles**2).sum()
+        sway = grasp.wrist / wrist_spread
+        loss = loss + settings.sway * ((sway**2).sum(1).mean() + 10 * (sway.diff(dim=0) ** 2).sum(1).mean())
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -170,9 +181,9 @@ def _steady_hand(
     """The hand carried by the object in every frame that voted; the other frames keep what they had."""
     state = _state(model, grasp)
     scale = float(torch.exp(grasp.log_scale))
-    T_object_hand = np.eye(4)
-    T_object_hand[:3, :3] = state.rotation[0].double().numpy()
-    T_object_hand[:3, 3] = grasp.position.double().numpy()
+    T_object_hand = np.tile(np.eye(4), (len(voting), 1, 1))
+    T_object_hand[:, :3, :3] = state.rotation.double().numpy()
+    T_object_hand[:, :3, 3] = state.translation.double().numpy()
     T_camera_object = track.T_camera_object[voting].copy()
     T_camera_object[:, :3, 3] *= scale
     T_camera_hand, pose, keypoint_error = hand.T_camera_hand.copy(), hand.pose.copy(), hand.keypoint_error.copy()
@@ -202,7 +213,9 @@ def _carry_on(
     if not free.any():
         return hand, track
     T = _pose_rigid_hand(hand, model, camera, time_s, observed, free, grasp)
-    T_object_hand = np.linalg.inv(track.T_camera_object[voting[0]]) @ hand.T_camera_hand[voting[0]]
+    T_object_hand = np.eye(4)
+    T_object_hand[:3, :3] = matrix_from_axis_angle(grasp.turn).double().numpy()
+    T_object_hand[:3, 3] = grasp.position.double().numpy()
     T_camera_hand, pose, T_camera_object = hand.T_camera_hand.copy(), hand.pose.copy(), track.T_camera_object.copy()
     followers = observed[free]
     T_camera_hand[followers] = T[free]
@@ -228,7 +241,7 @@ def _pose_rigid_hand(
     keypoints = torch.tensor(hand.keypoints[observed], dtype=torch.float32)
     scale = 0.02 * torch.tensor(keypoint_box_side(hand.keypoints[observed]), dtype=torch.float32)[:, None]
     K, movable = torch.tensor(camera.K, dtype=torch.float32), torch.tensor(free)[:, None].float()
-    rigid = replace(grasp, deviation=torch.zeros(1, 15, 3), turn=torch.zeros(3), position=torch.zeros(3))
+    rigid = replace(grasp, deviation=torch.zeros(1, 15, 3), wrist=torch.zeros(1, 6), turn=torch.zeros(3), position=torch.zeros(3))
     points = model.keypoints_in_hand(_state(model, rigid))[0]
     step = torch.tensor(np.diff(time_s[observed]), dtype=torch.float32).clamp(min=1e-3)[:, None] * 30
     turn, shift = torch.zeros(len(observed), 3, requires_grad=True), torch.zeros(len(observed), 3, requires_grad=True)

@@ -4,30 +4,24 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Bool, Float, UInt8
 from scipy import ndimage
 
 from hoifield.actors.choose_actor import load_actor
 from hoifield.clip.clip import Clip
 from hoifield.geometry.cameras import Camera
 from hoifield.geometry.mesh import Mesh
+from hoifield.geometry.mesh_distance import MeshDistance
 from hoifield.observations.frame_masks import LEFT_HAND, OBJECT, RIGHT_HAND, FrameMasks
 from hoifield.observations.hand_locked_poses import HandLockedPoses, lock_to_hand, object_thickness, view_span
 from hoifield.observations.hand_track import HandTrack
 from hoifield.observations.motion_features import feature_size, gather_features
-from hoifield.observations.motion_poses import MotionConfig, MotionPoses, find_motion_poses
+from hoifield.observations.motion_poses import MotionConfig, find_motion_poses
+from hoifield.observations.motion_program import median_features
 from hoifield.observations.object_track import ObjectTrack, PoseSource
-from hoifield.observations.refine_silhouettes import (
-    RefineConfig,
-    RefinedPoses,
-    agreement,
-    align_to_hull,
-    compose_offset,
-    gather_rays,
-    hull_colours,
-    offset_between,
-    refine_poses,
-)
+from hoifield.observations.pose_offsets import compose_offset, fill_between, offset_between
+from hoifield.observations.refine_silhouettes import RefineConfig, RefinedPoses, agreement, align_to_hull, gather_rays, hull_colours, refine_poses
+from hoifield.observations.rigid_grasp import RigidGraspSettings, follow_rigid_grasp
 from hoifield.observations.visual_hull import HullGrid, SilhouetteEvidence, gather_evidence, hand_depth_maps, hull_mesh, take_frames
 
 LEAST_SHARE = 3e-4
@@ -38,13 +32,16 @@ ANCHORS = 60
 MARGIN = -0.03
 """Held-out IoU that structure from motion may lose against the hand and still be taken: once it has passed its gates its rotations are
 several times better, and silhouettes hardly see a rotation about a nearly round object."""
-HELPED_MARGIN = -0.015
-"""The same where the hand's features had to help: such motion may bend or come out reversed in depth (docs/decisions/0009). Of a generated
-mug it is right and loses 0.006; of the filmed tape it is wrong and loses 0.022."""
+RIGID_MARGIN = 0.003
+"""Metres of doubt about the depth of a hand that all frames agree on; a quarter of that of a hand fitted frame by frame."""
+LOOSE_SMOOTHING = 1.5
+"""Frames, of poses that a hand fitted frame by frame gives."""
 WIDE_VIEW = 70.0
 """Degrees of viewing directions from which silhouettes bound the depth by themselves."""
 DEPTH_SHARE = 0.65
 """Of the object's shorter visible side: how far it reaches before and behind its centre where nothing else bounds its depth."""
+VOLUME_SPACING = 0.003
+"""Metres between the nodes of a hand's volume; half of a finger is 8 mm thick."""
 LEAST_MOTION = 0.3
 """Share of the frames that structure from motion must register to be worth a refinement of its own."""
 FITTING_SHARE = 0.9
@@ -97,6 +94,17 @@ def pose_actor(hand: HandTrack) -> PosedActor:
     return PosedActor(hand, palm, vertices, model.faces.numpy().astype(np.int64))
 
 
+def _hand_volume(actor: PosedActor, centre: Float[np.ndarray, "3"]) -> HullGrid:
+    """Signed distances to a hand that is the same in every frame, in the object frame whose origin is `centre` in the hand frame."""
+    frame = int(np.flatnonzero(np.isfinite(actor.vertices[:, 0, 0]))[0])
+    T = actor.track.T_camera_hand[frame]
+    vertices = (actor.vertices[frame] - T[:3, 3]) @ T[:3, :3] - centre
+    lower, upper = vertices.min(0) - VOLUME_SPACING, vertices.max(0) + VOLUME_SPACING
+    shape = np.ceil((upper - lower) / VOLUME_SPACING).astype(int) + 1
+    points = np.indices(shape).reshape(3, -1).T * VOLUME_SPACING + lower
+    return HullGrid(MeshDistance(vertices, actor.faces).closest(points).signed_distance.reshape(shape), lower, VOLUME_SPACING)
+
+
 def _usable(hand: HandTrack, masks: FrameMasks) -> Bool[np.ndarray, "frame"]:
     area = (masks.labels == OBJECT).mean((1, 2))
     return hand.observed & np.isfinite(hand.T_camera_hand).all((1, 2)) & (masks.object_confidence > 0.05) & (area > LEAST_SHARE)
@@ -113,44 +121,16 @@ def _evidence(clip: Clip, camera: Camera, actor: PosedActor, masks: FrameMasks, 
     return gather_evidence(masks.labels, frames, weight, camera, _read_images(clip, frames, (width, height)), depth)
 
 
-def _is_better(motion: RefinedPoses, hand: RefinedPoses, own: Bool[np.ndarray, "frame"], margin: float) -> bool:
+def _is_better(motion: RefinedPoses, hand: RefinedPoses, own: Bool[np.ndarray, "frame"]) -> bool:
     """Whether motion explains its own frames better by more than a margin: mean held-out agreement, less the colour residual."""
     gain = np.nanmean(motion.silhouette_iou[own]) - np.nanmean(hand.silhouette_iou[own])
     colour = np.nanmean(hand.colour_residual[own]) - np.nanmean(motion.colour_residual[own])
-    return bool(gain + 0.5 * np.nan_to_num(colour) > margin)
-
-
-def _find_motion(
-    clip: Clip, camera: Camera, hand: HandTrack, masks: FrameMasks, frames: np.ndarray, locked: Float[np.ndarray, "frame 4 4"], seed: int
-) -> tuple[MotionPoses, bool]:
-    """Structure from motion on the object; where that places too few frames, on object and hand as one body (a steady grasp).
-
-    With it whether the hand helped.
-    """
-    alone, together = gather_features(clip, masks, frames, hand)
-    textured = np.median([len(found.pixels) for found in alone]) >= TEXTURED
-    bodies = (alone, together) if textured else (together,)
-    found = find_motion_poses(bodies, camera.resized(*feature_size(clip, masks)), locked[frames], MotionConfig(seed=seed))
-    return found, bodies[found.body] is together
-
-
-def fill_between(
-    locked: Float[np.ndarray, "frame 4 4"], known: Float[np.ndarray, "frame 4 4"], frames: Int[np.ndarray, "frame"]
-) -> Float[np.ndarray, "frame 4 4"]:
-    """The known poses (NaN elsewhere); between them the locked ones, moved by the offset interpolated over time. Some row must be known."""
-    own = np.isfinite(known).all((1, 2))
-    offset = offset_between(locked[own], known[own])
-    between = np.stack([np.interp(frames, frames[own], offset[:, axis]) for axis in range(6)], axis=1)
-    return np.where(own[:, None, None], known, compose_offset(locked, between))
+    return bool(gain + 0.5 * np.nan_to_num(colour) > MARGIN)
 
 
 def _follow_motion(evidence: SilhouetteEvidence, start: np.ndarray, segment: np.ndarray, radius: float, seed: int) -> RefinedPoses | None:
-    """The evidence's frames refined from motion poses; the largest segment carves, and the others where they fit its hull.
-
-    The hand's depth does not carve here: it is the least certain number of all, and motion does not need it.
-    """
-    evidence = replace(evidence, hand_depth=np.zeros_like(evidence.hand_depth))
-    stiff = RefineConfig(seed=seed, pull_rotation=0.03, pull_translation=0.005, rounds=3, first_share=0.05)
+    """The evidence's frames refined from motion poses; the largest segment carves, and the others where they fit its hull."""
+    stiff = RefineConfig(seed=seed, pull_rotation=0.03, pull_translation=0.005, rounds=3, first_share=0.05, hand_margin=RIGID_MARGIN)
     main = segment == np.bincount(segment[segment >= 0]).argmax()
     chief = take_frames(evidence, main)
     first = refine_poses(chief, start[main], radius, stiff)
@@ -208,13 +188,13 @@ def _confidence(iou: np.ndarray, masks: FrameMasks, hand_refined: RefinedPoses, 
     return base * float(np.clip(1.15 - apart / 60.0, 0.5, 1.0))
 
 
-def track_object(clip: Clip, camera: Camera, hands: tuple[HandTrack, ...], masks: FrameMasks, seed: int) -> ObjectTrack | None:
-    """Metric object poses, their confidence and the visual hull; None where there is no hand or no object to be found.
+def track_object(clip: Clip, camera: Camera, hands: tuple[HandTrack, ...], masks: FrameMasks, seed: int) -> tuple[ObjectTrack, HandTrack] | None:
+    """Metric object poses, their confidence and the visual hull, with the hand that holds it; None without a hand or an object.
 
-    Two hypotheses: the object moves with the palm (one constant T_hand_object, then refined per frame by silhouettes and colour), and
-    structure from motion on the object, or on object and hand as one body, scaled by the hand; frames it does not register follow the
-    palm between those it does. Each is refined and scored on silhouettes of frames held out of its hull; the better one wins. Frames
-    without a hand or a mask get no pose (NaN, source "none"). Deterministic for a seed.
+    The hand gives the first poses: as it was fitted frame by frame, or as one rigid body with the object where tracked points bear that
+    out (then the hand is given back so). A textured object has structure from motion on its own pixels beside it, scaled by the hand.
+    Each is refined by silhouettes and colour and scored on silhouettes of frames held out of its hull; the better one wins. Frames without
+    a hand or a mask get no pose (NaN, source "none"). Deterministic for a seed.
     """
     hand = holding_hand(hands, masks)
     if hand is None:
@@ -223,28 +203,39 @@ def track_object(clip: Clip, camera: Camera, hands: tuple[HandTrack, ...], masks
     frames = np.flatnonzero(usable)
     if len(frames) < LEAST_FRAMES:
         return None
+    alone, together = gather_features(clip, masks, frames, hand)
+    size = feature_size(clip, masks)
+    model = load_actor("mano" if hand.actor == "mano" else "anny", hand.side)
+    rigid = follow_rigid_grasp(hand, together, frames, camera, model, clip.width / size[0], RigidGraspSettings(seed=seed))
+    hand = hand if rigid is None else rigid
     actor = pose_actor(hand)
     anchors = frames[np.unique(np.linspace(0, len(frames) - 1, min(len(frames), ANCHORS)).round().astype(int))]
     evidence = _evidence(clip, camera, actor, masks, anchors)
-    locked: HandLockedPoses = lock_to_hand(evidence, hand, actor.palm, usable, sigma=1.5)
-    if view_span(locked.T_camera_object[anchors]) < WIDE_VIEW:
-        evidence = replace(evidence, half_depth=DEPTH_SHARE * object_thickness(evidence, locked.T_camera_object[anchors]))
-    refined = refine_poses(evidence, locked.T_camera_object[anchors], locked.radius, RefineConfig(seed=seed))
-    if refined is None:
+    locked: HandLockedPoses = lock_to_hand(evidence, hand, actor.palm, usable, sigma=LOOSE_SMOOTHING if rigid is None else 0.0)
+    guess = locked.T_camera_object
+    if view_span(guess[anchors]) < WIDE_VIEW:
+        evidence = replace(evidence, half_depth=DEPTH_SHARE * object_thickness(evidence, guess[anchors]))
+    if rigid is not None:
+        evidence = replace(evidence, hand_volume=_hand_volume(actor, locked.centre))
+    if rigid is None:
+        best, chosen = refine_poses(evidence, guess[anchors], locked.radius, RefineConfig(seed=seed)), np.zeros(len(anchors), bool)
+    else:
+        best, chosen = _follow_motion(evidence, guess[anchors], np.zeros(len(anchors), int), locked.radius, seed), np.ones(len(anchors), bool)
+    if best is None:
         return None
-    motion, helped = _find_motion(clip, camera, hand, masks, frames, locked.T_camera_object, seed)
-    best, moved, chosen, guess = refined, None, np.zeros(len(anchors), bool), locked.T_camera_object
-    place = np.searchsorted(frames, anchors)
-    if (motion.segment >= 0).mean() >= LEAST_MOTION and (motion.segment[place] >= 0).any():
-        own = motion.segment[place] >= 0
-        filled = guess.copy()
-        filled[frames] = fill_between(guess[frames], motion.T_camera_object, frames)
-        moved = _follow_motion(evidence, filled[anchors], motion.segment[place], locked.radius, seed)
-        if moved is not None and _is_better(moved, refined, own, HELPED_MARGIN if helped else MARGIN):
-            trusted = moved.silhouette_iou >= TRUSTED_SHARE * np.nanmedian(moved.silhouette_iou)
-            best, chosen, guess = moved, own & trusted, filled
+    first, moved = best, None
+    if median_features(alone) >= TEXTURED:
+        motion = find_motion_poses(alone, camera.resized(*size), guess[frames], MotionConfig(seed=seed))
+        segment = motion.segment[np.searchsorted(frames, anchors)]
+        if (motion.segment >= 0).mean() >= LEAST_MOTION and (segment >= 0).any():
+            filled = guess.copy()
+            filled[frames] = fill_between(guess[frames], motion.T_camera_object, frames)
+            moved = _follow_motion(evidence, filled[anchors], segment, locked.radius, seed)
+            if moved is not None and _is_better(moved, first, segment >= 0):
+                best, chosen, guess = moved, chosen | (segment >= 0), filled
+    chosen = chosen & (best.silhouette_iou >= TRUSTED_SHARE * np.nanmedian(best.silhouette_iou))
     poses, iou = _align_rest(clip, camera, actor, masks, guess, best.hull, evidence, best.T_camera_object, seed)
     near = np.interp(np.arange(clip.frame_count), anchors, chosen.astype(float)) > 0.5
     source: tuple[PoseSource, ...] = tuple("none" if not usable[f] else "motion" if near[f] else "hand" for f in range(clip.frame_count))
-    confidence = np.where(usable, _confidence(iou, masks, refined, moved, chosen), 0.0)
-    return ObjectTrack(poses, confidence, source, _coloured(best.hull, evidence, best.T_camera_object, seed), iou)
+    confidence = np.where(usable, _confidence(iou, masks, first, moved, chosen), 0.0)
+    return ObjectTrack(poses, confidence, source, _coloured(best.hull, evidence, best.T_camera_object, seed), iou), hand

@@ -24,6 +24,24 @@ SECOND_PART = 0.15
 
 
 @dataclass(frozen=True)
+class HullGrid:
+    """A signed distance grid of the hull in the object frame, metres, negative inside; node [i, j, k] sits at lower + spacing * (i, j, k)."""
+
+    signed_distance: Float[np.ndarray, "x y z"]
+    lower: Float[np.ndarray, "3"]
+    spacing: float
+
+    @property
+    def volume(self) -> float:
+        """Enclosed volume, cubic metres."""
+        return float((self.signed_distance < 0).sum()) * self.spacing**3
+
+    def at(self, points: Float[np.ndarray, "point 3"]) -> Float[np.ndarray, "point"]:
+        """The distances there, metres; far outside the grid, infinite."""
+        return ndimage.map_coordinates(self.signed_distance, ((points - self.lower) / self.spacing).T, order=1, cval=np.inf)
+
+
+@dataclass(frozen=True)
 class SilhouetteEvidence:
     """Labels of some frames, with the signed distance to the background boundary, at the mask's working size."""
 
@@ -41,20 +59,8 @@ class SilhouetteEvidence:
     half_depth: float = np.inf
     """Metres before and behind the object frame's origin, along the view, within which most frames place the object: where a clip shows
     few sides, silhouettes leave the depth open, and an object is taken to be no deeper than it is thick."""
-
-
-@dataclass(frozen=True)
-class HullGrid:
-    """A signed distance grid of the hull in the object frame, metres, negative inside; node [i, j, k] sits at lower + spacing * (i, j, k)."""
-
-    signed_distance: Float[np.ndarray, "x y z"]
-    lower: Float[np.ndarray, "3"]
-    spacing: float
-
-    @property
-    def volume(self) -> float:
-        """Enclosed volume, cubic metres."""
-        return float((self.signed_distance < 0).sum()) * self.spacing**3
+    hand_volume: HullGrid | None = None
+    """Distances to a hand that holds the object still, in the object frame: what it fills, the object does not."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,8 @@ class CarveConfig:
     hand_margin: float = 0.012
     """Metres of doubt about the hand's depth. What lies further before a hand pixel would hide the hand: it is carved. What lies further
     behind the hand at an object pixel is hidden by the object or is the hand itself: the pixel is no vote for it."""
+    hand_skin: float = 0.001
+    """Metres of doubt about the surface of a hand volume."""
     resolution: int = 80
     """Nodes along the side of the cube that has the volume of the final box."""
 
@@ -246,6 +254,8 @@ def carve_box(
         float(config.background_share), float(config.hand_margin), float(evidence.half_depth),
     )  # fmt: skip
     offsets = np.indices(field.shape).reshape(3, -1).T * spacing + lower
+    if evidence.hand_volume is not None:
+        field = np.maximum(field, -config.hand_skin - evidence.hand_volume.at(offsets).reshape(field.shape).astype(np.float32))
     votes[(np.linalg.norm(offsets, axis=1) > radius).reshape(field.shape)] = -1.0
     signed = _signed_grid(field, votes, config.object_share * float(weight.sum()), spacing)
     return None if signed is None else HullGrid(signed, np.asarray(lower, float), float(spacing))

@@ -26,7 +26,7 @@ from hoifield.observations.sam2_masks import propagate_with_sam2
 from hoifield.observations.settle_depth import settle_depth
 from hoifield.observations.steady_grasp import hold_steady
 from hoifield.observations.track_hands import track_hands
-from hoifield.observations.track_object import holding_hand, track_object
+from hoifield.observations.track_object import track_object
 from hoifield.storage import sha256_of
 
 LEAST_AGREEMENT = 0.85
@@ -82,8 +82,10 @@ def observe_clip(clip: Clip, config: ObserveConfig, most_frames: int, announce: 
         masks = correct_hand_masks(masks, hands, tuple(load_actor(config.actor, hand.side) for hand in hands), camera)
         announce(f"masks: object confidence {np.median(masks.object_confidence):.2f} (median)")
         refused = refuses_already(hands, masks)
-        track = None if refused else track_object(clip, camera, hands, masks, config.seed)
-        hands, track = _tie_to_hand(hands, track, masks, config, camera, clip, announce)
+        found = None if refused else track_object(clip, camera, hands, masks, config.seed)
+        track = None
+        if found is not None:
+            hands, track = _tie_to_hand(hands, *found, masks, config, camera, clip, announce)
     if track is None:
         announce("object: not looked for, hand and masks refuse the clip" if refused else "object: none found")
     else:
@@ -97,26 +99,19 @@ def observe_clip(clip: Clip, config: ObserveConfig, most_frames: int, announce: 
 
 
 def _tie_to_hand(
-    hands: tuple[HandTrack, ...],
-    track: ObjectTrack | None,
-    masks: FrameMasks,
-    config: ObserveConfig,
-    camera: Camera,
-    clip: Clip,
-    announce: Announce,
-) -> tuple[tuple[HandTrack, ...], ObjectTrack | None]:
+    hands: tuple[HandTrack, ...], track: ObjectTrack, holding: HandTrack, masks: FrameMasks, config: ObserveConfig, camera: Camera,
+    clip: Clip, announce: Announce
+) -> tuple[tuple[HandTrack, ...], ObjectTrack]:  # fmt: skip
     """The tracks under one rigid grasp of the holding hand, where that explains the keypoints; else the object at the depth that hides rightly."""
-    holding = holding_hand(hands, masks)
-    if track is None or holding is None:
-        return hands, track
     actor = load_actor(config.actor, holding.side)
     steadied = hold_steady(holding, track, actor, camera, clip.time_s)
     if steadied is None:
-        settled, factor = settle_depth(track, holding, actor, masks, camera)
+        track, factor = settle_depth(track, holding, actor, masks, camera)
         announce(f"depth order: the object at {factor:.3f} times its first distance")
-        return hands, settled
-    announce(f"grasp: steady, the hand triangulated in the object ({np.nanmean(steadied[0].keypoint_error):.1%} of its box off)")
-    return tuple(steadied[0] if hand is holding else hand for hand in hands), steadied[1]
+    else:
+        holding, track = steadied
+        announce(f"grasp: steady, the hand triangulated in the object ({np.nanmean(holding.keypoint_error):.1%} of its box off)")
+    return tuple(holding if hand.side == holding.side else hand for hand in hands), track
 
 
 def digest_folder(folder: Path) -> str:

@@ -7,8 +7,7 @@ import pytest
 from hoifield.observations.frame_masks import FrameMasks
 from hoifield.observations.motion_features import FrameFeatures, find_features, rigid_pixels
 from hoifield.observations.motion_poses import MotionConfig, align_motion, find_motion_poses, rotation_span
-from hoifield.observations.refine_silhouettes import compose_offset, offset_between
-from hoifield.observations.track_object import fill_between
+from hoifield.observations.pose_offsets import compose_offset, fill_between, offset_between
 from tests.observations.test_object_poses import pose_errors
 from tests.observations.turning_grasp import TurningGrasp, make_grasp, noisy_track, rotation
 
@@ -41,7 +40,7 @@ def test_motion_is_brought_to_the_hand_by_one_similarity(grasp: TurningGrasp) ->
 
 def test_plain_objects_are_not_given_to_structure_from_motion(grasp: TurningGrasp) -> None:
     plain = np.where(grasp.labels[..., None] == 1, 120, grasp.images).astype(np.uint8)
-    found = find_motion_poses([features_of(grasp, plain)], grasp.camera, grasp.T_camera_object, MotionConfig())
+    found = find_motion_poses(features_of(grasp, plain), grasp.camera, grasp.T_camera_object, MotionConfig())
     assert "features" in found.refused
     assert np.isnan(found.T_camera_object).all() and (found.segment == -1).all()
 
@@ -49,7 +48,7 @@ def test_plain_objects_are_not_given_to_structure_from_motion(grasp: TurningGras
 def test_structure_from_motion_finds_a_textured_object(large_grasp: TurningGrasp) -> None:
     pytest.importorskip("pycolmap")
     true = large_grasp.T_camera_object
-    found = find_motion_poses([features_of(large_grasp, large_grasp.images)], large_grasp.camera, true, MotionConfig())
+    found = find_motion_poses(features_of(large_grasp, large_grasp.images), large_grasp.camera, true, MotionConfig())
     known = np.isfinite(found.T_camera_object).all((1, 2))
     print(found.refused or "accepted", found.measurements)
     assert found.refused == "" and ((found.segment >= 0) == known).all()
@@ -62,7 +61,7 @@ def test_a_still_background_is_not_taken_for_the_object(grasp: TurningGrasp) -> 
     generator = np.random.default_rng(1)
     texture = cv2.GaussianBlur(generator.integers(0, 255, (400, 400, 3), dtype=np.uint8), (0, 0), 2.0)
     shifted = np.stack([np.roll(texture, index, axis=1) for index in range(28)])
-    found = find_motion_poses([features_of(grasp, shifted)], grasp.camera, grasp.T_camera_object, MotionConfig())
+    found = find_motion_poses(features_of(grasp, shifted), grasp.camera, grasp.T_camera_object, MotionConfig())
     assert found.refused != ""
     assert np.isnan(found.T_camera_object).all()
 

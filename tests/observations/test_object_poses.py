@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from hoifield.observations.hand_locked_poses import lock_to_hand, smooth_poses, triangulate_centre
-from hoifield.observations.refine_silhouettes import RefineConfig, agreement, compose_offset, offset_between, refine_poses
+from hoifield.observations.pose_offsets import compose_offset, offset_between
+from hoifield.observations.refine_silhouettes import RefineConfig, agreement, refine_poses
 from hoifield.observations.visual_hull import CarveConfig, SilhouetteEvidence, carve_hull, gather_evidence, hand_depth_maps, hull_mesh
 from tests.observations.turning_grasp import PALM, T_HAND_OBJECT, TurningGrasp, crude_hand, make_grasp, noisy_track
 

@@ -119,10 +119,21 @@ def test_the_object_comes_to_the_size_that_the_hand_rules(actor: SkinnedModel) -
     assert np.array_equal(track.T_camera_object[:, :3, :3], grasp.track.T_camera_object[:, :3, :3])
 
 
-def test_the_hand_is_rigid_in_the_object_wherever_it_voted(actor: SkinnedModel) -> None:
-    hand, track = held(actor, make_grasp(actor))
+def sway(hand: HandTrack, track: ObjectTrack) -> tuple[float, float]:
+    """Largest turn (degrees) and shift (mm) of the hand in the object from its place in the middle frame."""
     T_object_hand = np.linalg.inv(track.T_camera_object) @ hand.T_camera_hand
-    assert np.allclose(T_object_hand, T_object_hand[0], atol=1e-6)
+    middle = T_object_hand[FRAMES // 2]
+    turn = axis_angle_from_matrix(torch.tensor(T_object_hand[:, :3, :3] @ middle[:3, :3].T)).norm(dim=1)
+    return float(torch.rad2deg(turn).max()), float(1000 * np.linalg.norm(T_object_hand[:, :3, 3] - middle[:3, 3], axis=1).max())
+
+
+def test_the_hand_sways_little_in_the_object(actor: SkinnedModel) -> None:
+    grasp = make_grasp(actor)
+    hand, track = held(actor, grasp)
+    turn, shift = sway(hand, track)
+    print(f"sway {turn:.2f} deg, {shift:.2f} mm")
+    assert turn < 2.0 and shift < 2.0
+    assert sway(grasp.first, grasp.track)[0] > 10.0
     assert np.allclose(rotation(hand.pose[:, 0]), hand.T_camera_hand[:, :3, :3], atol=1e-6)
 
 
@@ -133,8 +144,8 @@ def test_frames_placed_by_the_hand_follow_the_triangulated_hand_and_carry_the_ob
     before, after = joint_error_mm(actor, grasp.first, grasp.truth, last), joint_error_mm(actor, hand, grasp.truth, last)
     print(f"MPJPE of the followers {before:.1f} -> {after:.1f} mm")
     assert after < 0.6 * before
-    T_object_hand = np.linalg.inv(track.T_camera_object) @ hand.T_camera_hand
-    assert np.allclose(T_object_hand, T_object_hand[0], atol=1e-5)
+    turn, shift = sway(hand, track)
+    assert turn < 2.0 and shift < 2.0
 
 
 def test_frames_without_a_hand_stay_empty(actor: SkinnedModel) -> None:

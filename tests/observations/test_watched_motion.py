@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from hoifield.geometry.cameras import Camera
-from hoifield.observations import motion_poses
+from hoifield.observations import motion_program
 from hoifield.observations.motion_features import FrameFeatures
-from hoifield.observations.motion_poses import PROGRAM, MotionConfig, find_motion_poses
+from hoifield.observations.motion_poses import MotionConfig, find_motion_poses
+from hoifield.observations.motion_program import PROGRAM
 from hoifield.observations.reconstruct_motion import match_descriptors
 from hoifield.observations.watched_programs import WatchedPrograms, WatchLimits
 
@@ -115,7 +116,7 @@ def turning_points(count: int, points: int) -> tuple[list[FrameFeatures], Camera
 def test_the_real_program_places_every_frame_and_twice_the_same() -> None:
     pytest.importorskip("pycolmap")
     features, camera, poses = turning_points(14, 120)
-    first, second = (find_motion_poses([features], camera, poses, MotionConfig()) for _ in range(2))
+    first, second = (find_motion_poses(features, camera, poses, MotionConfig()) for _ in range(2))
     assert first.refused == "" and (first.segment == 0).all()
     assert np.abs(first.T_camera_object - poses).max() < 0.02
     assert np.array_equal(first.T_camera_object, second.T_camera_object)
@@ -125,22 +126,23 @@ def test_the_real_program_places_every_frame_and_twice_the_same() -> None:
 def test_a_program_that_fails_refuses_motion_with_its_reason(program: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in = tmp_path / "stand_in.py"
     stand_in.write_text(program)
-    monkeypatch.setattr(motion_poses, "PROGRAM", stand_in)
+    monkeypatch.setattr(motion_program, "PROGRAM", stand_in)
     features, camera, poses = turning_points(10, 80)
-    found = find_motion_poses([features], camera, poses, MotionConfig(limits=QUICK))
+    found = find_motion_poses(features, camera, poses, MotionConfig(limits=QUICK))
     assert reason in found.refused and found.refused.startswith("structure from motion ")
     assert np.isnan(found.T_camera_object).all() and (found.segment == -1).all()
 
 
-def test_a_later_choice_of_features_is_taken_only_where_the_first_places_too_few() -> None:
+def test_the_real_program_gives_matches_that_follow_the_points() -> None:
     pytest.importorskip("pycolmap")
-    features, camera, poses = turning_points(14, 120)
-    nowhere = [FrameFeatures(frame.pixels, np.roll(frame.descriptors, 7 * index, axis=1)) for index, frame in enumerate(features)]
-    alone = find_motion_poses([features], camera, poses, MotionConfig())
-    for bodies in ([nowhere, features], [features, nowhere]):
-        found = find_motion_poses(bodies, camera, poses, MotionConfig())
-        assert np.array_equal(found.T_camera_object, alone.T_camera_object)
-    assert find_motion_poses([nowhere], camera, poses, MotionConfig()).refused != ""
+    features, camera, _ = turning_points(10, 120)
+    shuffled = [frame.strongest(np.ones(120, bool), 120) for frame in features]
+    order = np.random.default_rng(1).permutation(120)
+    shuffled[4] = FrameFeatures(features[4].pixels[order], features[4].descriptors[order])
+    found = motion_program.run_motion_program(shuffled, camera, 0, 0, MotionConfig().limits)
+    assert not isinstance(found, str) and found.models == ()
+    point = np.where(found.matched_frames == 4, order[found.matched_features], found.matched_features)
+    assert len(point) > 1000 and (point[:, 0] == point[:, 1]).mean() > 0.99
 
 
 PARENT = """
@@ -150,7 +152,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 from tests.observations.test_watched_motion import turning_points
 from hoifield.observations.motion_poses import MotionConfig, find_motion_poses
 features, camera, poses = turning_points(200, 900)
-find_motion_poses([features], camera, poses, MotionConfig())
+find_motion_poses(features, camera, poses, MotionConfig())
 """
 
 
