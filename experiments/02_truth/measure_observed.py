@@ -109,7 +109,7 @@ def main() -> None:
         if not (out / name / "DONE").exists():
             clip = open_clip(path / "clip.mp4")
             with (out / f"{name}.log").open("w", encoding="utf-8") as log:
-                observations = observe_clip(clip, ObserveConfig(), 72, lambda line: print(line, file=log, flush=True))  # noqa: B023
+                observations = observe_clip(clip, ObserveConfig(), 72, lambda line: print(line, file=log, flush=True))
             save_observations(observations, out / name)
             (out / name / "DONE").touch()
         sys.stdout.write(f"{name:26s}{describe(load_observations(out / name), path)}  {time.process_time() - started:.0f} s\n")

@@ -68,7 +68,7 @@ def follow_rigid_grasp(
     if np.median(np.bincount(tracks.frame, minlength=len(rows))) < settings.least_seen:
         return None
     rigid = RigidHand(HandKeypointModel.of_actor(actor), hand)
-    problem = _GraspProblem(tracks, hand.keypoints[frames[rows]], hand.T_camera_hand[frames[rows]], rigid, camera.K, zoom, settings)
+    problem = GraspProblem(tracks, hand.keypoints[frames[rows]], hand.T_camera_hand[frames[rows]], rigid, camera.K, zoom, settings)
     starts = [problem.descend(problem.T_hand, settings.softened)]
     if found.models:
         starts.append(problem.descend(problem.start_from_models(found.models), settings.softened[-1:]))
@@ -80,7 +80,7 @@ def follow_rigid_grasp(
 
 
 @dataclass(frozen=True)
-class _GraspProblem:
+class GraspProblem:
     """What is given, for the frames that are adjusted."""
 
     tracks: FeatureTracks
@@ -93,6 +93,7 @@ class _GraspProblem:
 
     @property
     def last_pixels(self) -> float:
+        """How far observations of tracks are off in the end, pixels of the clip."""
         return self.settings.track_pixels * self.zoom
 
     def part(self, rows: Int[np.ndarray, "part"], most_points: int, pixels: float) -> GraspAdjustment:

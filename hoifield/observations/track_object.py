@@ -22,6 +22,7 @@ from hoifield.observations.object_track import ObjectTrack, PoseSource
 from hoifield.observations.pose_offsets import compose_offset, fill_between, offset_between
 from hoifield.observations.refine_silhouettes import RefineConfig, RefinedPoses, agreement, align_to_hull, gather_rays, hull_colours, refine_poses
 from hoifield.observations.rigid_grasp import RigidGraspSettings, follow_rigid_grasp
+from hoifield.observations.trim_hull import trim_unseen
 from hoifield.observations.visual_hull import HullGrid, SilhouetteEvidence, gather_evidence, hand_depth_maps, hull_mesh, take_frames
 
 LEAST_SHARE = 3e-4
@@ -233,6 +234,7 @@ def track_object(clip: Clip, camera: Camera, hands: tuple[HandTrack, ...], masks
             moved = _follow_motion(evidence, filled[anchors], segment, locked.radius, seed)
             if moved is not None and _is_better(moved, first, segment >= 0):
                 best, chosen, guess = moved, chosen | (segment >= 0), filled
+    best = replace(best, hull=trim_unseen(best.hull, evidence, best.T_camera_object))
     chosen = chosen & (best.silhouette_iou >= TRUSTED_SHARE * np.nanmedian(best.silhouette_iou))
     poses, iou = _align_rest(clip, camera, actor, masks, guess, best.hull, evidence, best.T_camera_object, seed)
     near = np.interp(np.arange(clip.frame_count), anchors, chosen.astype(float)) > 0.5

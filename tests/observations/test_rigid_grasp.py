@@ -121,7 +121,7 @@ def test_models_give_a_second_start_and_a_reversed_one_is_turned_round(actor: Sk
     true = turning.truth.T_camera_hand
     backwards = reverse_depth(true)
     assert rotation_error(backwards, true) > 10.0
-    problem = rigid_grasp._GraspProblem(
+    problem = rigid_grasp.GraspProblem(
         connect_matches(turning.matched.matched_frames, turning.matched.matched_features, turning.features, 1.0),
         turning.first.keypoints, turning.first.T_camera_hand, RigidHand(HandKeypointModel.of_actor(actor), turning.first), CAMERA.K, 1.0, RigidGraspSettings(),
     )  # fmt: skip
