@@ -26,6 +26,8 @@ CACHE_EVERY = 50
 """Steps between two readings of the object's field into the grid that rays are sampled by; checkpoints fall on these steps."""
 CACHE_RESOLUTION = 64
 MOST_SKIPPED_STEPS = 20
+HULL_SLACK = 0.005
+"""Metres by which the object may reach beyond its first hull: what masks and poses are off."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,8 @@ def field_losses(
     sampled = field.query(anywhere)
     losses["eikonal"] = weights.eikonal * eikonal_loss(torch.cat([trace.object_gradient, sampled.gradient]))
     losses["sparsity"] = weights.sparsity * sparsity_loss(sampled.signed_distance, 0.01)
+    if scene.hull is not None and weights.beyond_hull > 0:
+        losses["beyond_hull"] = weights.beyond_hull * (scene.hull.excess(anywhere, sampled.signed_distance, HULL_SLACK) / HULL_SLACK).mean()
     losses.update(_hand_losses(trace, stage))
     losses.update(_motion_losses(scene, stage))
     return losses

@@ -21,6 +21,9 @@ class FieldLossWeights:
     small_motion: float = 0.005
     gauge: float = 1.0
     hand_residual: float = 0.1
+    beyond_hull: float = 0.0
+    """Of matter outside of the first hull, where poses are good enough to believe that: what hides beside the hand in every frame else grows
+    there."""
 
 
 @dataclass(frozen=True)

@@ -25,12 +25,9 @@ def settle_depth(track: ObjectTrack, hand: HandTrack, actor: SkinnedModel, masks
     what hides what: the one number that a clip of few sides leaves open, once the hand is the ruler. Agreement is the mean IoU of
     the visible object and the visible hand over frames spread through the clip; among nearly equal factors the one nearest 1 wins.
     """
-    known = hand.observed & np.isfinite(track.T_camera_object).all((1, 2)) & (masks.labels == OBJECT).any((1, 2))
-    frames = np.flatnonzero(known)
-    if len(frames) == 0:
+    scores = _mean_scores(track, hand, actor, masks, camera, FACTORS)
+    if scores is None:
         return track, 1.0
-    frames = frames[np.unique(np.linspace(0, len(frames) - 1, min(MOST_FRAMES, len(frames))).round().astype(int))]
-    scores = np.array([_draw_and_score(track, hand, actor, masks, camera, int(frame)) for frame in frames]).mean(0)
     good = np.flatnonzero(scores > scores.max() - 0.005)
     factor = min((FACTORS[index] for index in good), key=lambda value: abs(np.log(value)))
     T = track.T_camera_object.copy()
@@ -38,7 +35,27 @@ def settle_depth(track: ObjectTrack, hand: HandTrack, actor: SkinnedModel, masks
     return replace(track, T_camera_object=T, hull=replace(track.hull, vertices=track.hull.vertices * factor)), factor
 
 
-def _draw_and_score(track: ObjectTrack, hand: HandTrack, actor: SkinnedModel, masks: FrameMasks, camera: Camera, frame: int) -> Float[np.ndarray, "factor"]:
+def drawn_agreement(track: ObjectTrack, hand: HandTrack, actor: SkinnedModel, masks: FrameMasks, camera: Camera) -> float:
+    """Mean IoU of visible object and visible hand, as they are drawn, with the masks; 0 without a frame that has all of these."""
+    scores = _mean_scores(track, hand, actor, masks, camera, (1.0,))
+    return 0.0 if scores is None else float(scores[0])
+
+
+def _mean_scores(
+    track: ObjectTrack, hand: HandTrack, actor: SkinnedModel, masks: FrameMasks, camera: Camera, factors: tuple[float, ...]
+) -> Float[np.ndarray, "factor"] | None:
+    """Over frames spread through the clip."""
+    known = hand.observed & np.isfinite(track.T_camera_object).all((1, 2)) & (masks.labels == OBJECT).any((1, 2))
+    frames = np.flatnonzero(known)
+    if len(frames) == 0:
+        return None
+    frames = frames[np.unique(np.linspace(0, len(frames) - 1, min(MOST_FRAMES, len(frames))).round().astype(int))]
+    return np.array([_draw_and_score(track, hand, actor, masks, camera, int(frame), factors) for frame in frames]).mean(0)
+
+
+def _draw_and_score(
+    track: ObjectTrack, hand: HandTrack, actor: SkinnedModel, masks: FrameMasks, camera: Camera, frame: int, factors: tuple[float, ...]
+) -> Float[np.ndarray, "factor"]:
     """Mean IoU of visible object and hand for every factor; both are drawn once, since a factor scales the object's depth alone."""
     height, width = masks.labels.shape[1:]
     working = camera.resized(width, height)
@@ -55,7 +72,7 @@ def _draw_and_score(track: ObjectTrack, hand: HandTrack, actor: SkinnedModel, ma
     labels = masks.labels[frame]
     seen_object, seen_hand = labels == OBJECT, labels == (RIGHT_HAND if hand.side == "right" else LEFT_HAND)
     scores = []
-    for factor in FACTORS:
+    for factor in factors:
         object_first = np.isfinite(object_depth) & (object_depth * factor < hand_depth)
         hand_first = np.isfinite(hand_depth) & ~object_first
         scores.append((_overlap(object_first, seen_object) + _overlap(hand_first, seen_hand)) / 2)

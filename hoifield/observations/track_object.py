@@ -189,11 +189,13 @@ def _confidence(iou: np.ndarray, masks: FrameMasks, hand_refined: RefinedPoses, 
     return base * float(np.clip(1.15 - apart / 60.0, 0.5, 1.0))
 
 
-def track_object(clip: Clip, camera: Camera, hands: tuple[HandTrack, ...], masks: FrameMasks, seed: int) -> tuple[ObjectTrack, HandTrack] | None:
+def track_object(
+    clip: Clip, camera: Camera, hands: tuple[HandTrack, ...], masks: FrameMasks, seed: int, steady: bool
+) -> tuple[ObjectTrack, HandTrack] | None:
     """Metric object poses, their confidence and the visual hull, with the hand that holds it; None without a hand or an object.
 
-    The hand gives the first poses: as it was fitted frame by frame, or as one rigid body with the object where tracked points bear that
-    out (then the hand is given back so). A textured object has structure from motion on its own pixels beside it, scaled by the hand.
+    The hand gives the first poses: as it was fitted frame by frame, or, where it may be `steady`, as one rigid body with the object if
+    tracked points bear that out (then the hand is given back so). A textured object has structure from motion on its own pixels beside it, scaled by the hand.
     Each is refined by silhouettes and colour and scored on silhouettes of frames held out of its hull; the better one wins. Frames without
     a hand or a mask get no pose (NaN, source "none"). Deterministic for a seed.
     """
@@ -207,7 +209,8 @@ def track_object(clip: Clip, camera: Camera, hands: tuple[HandTrack, ...], masks
     alone, together = gather_features(clip, masks, frames, hand)
     size = feature_size(clip, masks)
     model = load_actor("mano" if hand.actor == "mano" else "anny", hand.side)
-    rigid = follow_rigid_grasp(hand, together, frames, camera, model, clip.width / size[0], RigidGraspSettings(seed=seed))
+    zoom = clip.width / size[0]
+    rigid = follow_rigid_grasp(hand, together, frames, camera, model, zoom, RigidGraspSettings(seed=seed)) if steady else None
     hand = hand if rigid is None else rigid
     actor = pose_actor(hand)
     anchors = frames[np.unique(np.linspace(0, len(frames) - 1, min(len(frames), ANCHORS)).round().astype(int))]

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from hoifield.actors.choose_actor import load_actor
+from hoifield.actors.skinned_model import SkinnedModel
 from hoifield.clip.choose_frames import choose_fit_frames, measure_sharpness
 from hoifield.clip.clip import Clip
 from hoifield.clip.remember_frames import remember_frames
@@ -23,7 +24,7 @@ from hoifield.observations.object_track import ObjectTrack
 from hoifield.observations.observations import Observations
 from hoifield.observations.one_thread import on_one_thread
 from hoifield.observations.sam2_masks import propagate_with_sam2
-from hoifield.observations.settle_depth import settle_depth
+from hoifield.observations.settle_depth import drawn_agreement, settle_depth
 from hoifield.observations.steady_grasp import hold_steady
 from hoifield.observations.track_hands import track_hands
 from hoifield.observations.track_object import track_object
@@ -31,6 +32,9 @@ from hoifield.storage import sha256_of
 
 LEAST_AGREEMENT = 0.85
 """Of the median agreement of hull and mask: frames below it are wrongly posed or masked, and are placed but not fitted."""
+
+BORNE_OUT = 0.8
+"""Mean IoU of hand and object, as they are drawn, with the masks, from which on a steady grasp is believed without looking at the other way."""
 
 Announce = Callable[[str], None]
 """Told one line per thing that happens."""
@@ -82,10 +86,7 @@ def observe_clip(clip: Clip, config: ObserveConfig, most_frames: int, announce: 
         masks = correct_hand_masks(masks, hands, tuple(load_actor(config.actor, hand.side) for hand in hands), camera)
         announce(f"masks: object confidence {np.median(masks.object_confidence):.2f} (median)")
         refused = refuses_already(hands, masks)
-        found = None if refused else track_object(clip, camera, hands, masks, config.seed)
-        track = None
-        if found is not None:
-            hands, track = _tie_to_hand(hands, *found, masks, config, camera, clip, announce)
+        hands, track = (hands, None) if refused else _follow_object(clip, camera, hands, masks, config, announce)
     if track is None:
         announce("object: not looked for, hand and masks refuse the clip" if refused else "object: none found")
     else:
@@ -98,20 +99,38 @@ def observe_clip(clip: Clip, config: ObserveConfig, most_frames: int, announce: 
     return Observations(camera, focal_source, fit_frames, sharpness, hands, masks, track, readiness)
 
 
+def _follow_object(
+    clip: Clip, camera: Camera, hands: tuple[HandTrack, ...], masks: FrameMasks, config: ObserveConfig, announce: Announce
+) -> tuple[tuple[HandTrack, ...], ObjectTrack | None]:
+    """The hands and the object they hold. A grasp is taken to be steady where the pictures bear that out, or more than the other way."""
+    attempts: list[tuple[float, HandTrack, ObjectTrack]] = []
+    for steady in (True, False):
+        found = track_object(clip, camera, hands, masks, config.seed, steady)
+        if found is None:
+            break
+        actor = load_actor(config.actor, found[1].side)
+        track, hand = _tie_to_hand(*found, actor, masks, camera, clip, announce)
+        attempts.append((drawn_agreement(track, hand, actor, masks, camera), hand, track))
+        if attempts[-1][0] >= BORNE_OUT:
+            break
+        announce(f"hand and object as drawn agree with the masks to {attempts[-1][0]:.2f}")
+    if not attempts:
+        return hands, None
+    _, holding, track = max(attempts, key=lambda attempt: attempt[0])
+    return tuple(holding if hand.side == holding.side else hand for hand in hands), track
+
+
 def _tie_to_hand(
-    hands: tuple[HandTrack, ...], track: ObjectTrack, holding: HandTrack, masks: FrameMasks, config: ObserveConfig, camera: Camera,
-    clip: Clip, announce: Announce
-) -> tuple[tuple[HandTrack, ...], ObjectTrack]:  # fmt: skip
-    """The tracks under one rigid grasp of the holding hand, where that explains the keypoints; else the object at the depth that hides rightly."""
-    actor = load_actor(config.actor, holding.side)
+    track: ObjectTrack, holding: HandTrack, actor: SkinnedModel, masks: FrameMasks, camera: Camera, clip: Clip, announce: Announce
+) -> tuple[ObjectTrack, HandTrack]:
+    """The tracks under one grasp of the holding hand, where that explains the keypoints; else the object at the depth that hides rightly."""
     steadied = hold_steady(holding, track, actor, camera, clip.time_s)
     if steadied is None:
         track, factor = settle_depth(track, holding, actor, masks, camera)
         announce(f"depth order: the object at {factor:.3f} times its first distance")
-    else:
-        holding, track = steadied
-        announce(f"grasp: steady, the hand triangulated in the object ({np.nanmean(holding.keypoint_error):.1%} of its box off)")
-    return tuple(holding if hand.side == holding.side else hand for hand in hands), track
+        return track, holding
+    announce(f"grasp: steady, the hand triangulated in the object ({np.nanmean(steadied[0].keypoint_error):.1%} of its box off)")
+    return steadied[1], steadied[0]
 
 
 def digest_folder(folder: Path) -> str:

@@ -43,14 +43,14 @@ def build_preset(name: PresetName, seed: int) -> Preset:
 def _preset(name: str, seed: int, most_frames: int, coarse: int, final: int, rays: int, mesh_resolution: int) -> Preset:
     """Coarse fit with free poses, placement by contact with the shape held, final fit (HOLD's three stages)."""
     stages: tuple[Stage, ...] = (
-        FieldStage("coarse", coarse, EVERYTHING, FieldLossWeights(), rays=rays, width_start=0.008, width_end=0.002),
+        FieldStage("coarse", coarse, EVERYTHING, FieldLossWeights(beyond_hull=5.0), rays=rays, width_start=0.008, width_end=0.002),
         PlacementStage("placement", 150, silhouette=2.0, attraction=0.2, penetration=4.0),
         FieldStage(
             "final",
             final,
             EVERYTHING,
             # Placement has moved hand and object together where the pixels asked for it: the final fit may keep that.
-            FieldLossWeights(gauge=0.02),
+            FieldLossWeights(gauge=0.02, beyond_hull=5.0),
             rays=rays,
             width_start=0.003,
             width_end=0.001,

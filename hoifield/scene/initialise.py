@@ -18,6 +18,7 @@ from hoifield.observations.object_track import ObjectTrack
 from hoifield.observations.observations import Observations
 from hoifield.scene.actor_entity import ActorEntity
 from hoifield.scene.frame_table import FrameTable, HandPoses, ObservedHand
+from hoifield.scene.hull_bound import HullBound
 from hoifield.scene.scene import Scene
 
 
@@ -78,7 +79,7 @@ def initialise_scene(observations: Observations, time_s: np.ndarray, camera: Cam
         entities.append(ActorEntity(actors[poses.side], poses, config.hand_volume_resolution, generator))
     depth = float(np.nanmax(track.T_camera_object[rows, 2, 3]))
     background = BackgroundField(torch.zeros(3), radius=2.0 * depth, seed=config.seed + 2)
-    shape = _hull_field(track, config)
+    shape, hull = _hull_field(track, config)
     grid = _colour_grid(shape, config)
     features = shape.feature_count if grid is None else grid.layout.encoded
     return Scene(
@@ -90,6 +91,7 @@ def initialise_scene(observations: Observations, time_s: np.ndarray, camera: Cam
         background=background,
         object_colour_grid=grid,
         shading_shapes=config.shading_shapes,
+        hull=hull,
     )
 
 
@@ -100,7 +102,7 @@ def _colour_grid(shape: DistanceField, config: SceneConfig) -> ColourGrid | None
     return ColourGrid(shape.bounds_center, shape.bounds_half_size, layout, config.seed + 3)
 
 
-def _hull_field(track: ObjectTrack, config: SceneConfig) -> DistanceField:
+def _hull_field(track: ObjectTrack, config: SceneConfig) -> tuple[DistanceField, HullBound]:
     hull = track.hull
     lower, upper = hull.vertices.min(0), hull.vertices.max(0)
     half_size = float((upper - lower).max()) / 2 * config.bounds_margin
@@ -113,5 +115,6 @@ def _hull_field(track: ObjectTrack, config: SceneConfig) -> DistanceField:
     points = centre - half_size + np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), -1).reshape(-1, 3)
     distance = MeshDistance(hull.vertices, hull.faces).closest(points).signed_distance
     values = torch.tensor(distance.reshape((resolution,) * 3), dtype=torch.float32)
-    field.start_from_grid(values, torch.tensor(centre - half_size, dtype=torch.float32), spacing, config.hull_steps, config.seed)
-    return field
+    bound = HullBound(values, torch.tensor(centre - half_size, dtype=torch.float32), spacing)
+    field.start_from_grid(bound.values, bound.lower, spacing, config.hull_steps, config.seed)
+    return field, bound

@@ -11,6 +11,7 @@ from hoifield.fields.radiance_field import BackgroundField
 from hoifield.geometry.cameras import Camera
 from hoifield.scene.actor_entity import ActorEntity
 from hoifield.scene.frame_table import FrameTable, HandPoses
+from hoifield.scene.hull_bound import HullBound
 
 
 class Scene(nn.Module):
@@ -26,6 +27,7 @@ class Scene(nn.Module):
         background: BackgroundField,
         object_colour_grid: ColourGrid | None = None,
         shading_shapes: bool = True,
+        hull: HullBound | None = None,
     ) -> None:
         super().__init__()
         self.camera = camera
@@ -34,6 +36,7 @@ class Scene(nn.Module):
         self.object_colour = object_colour
         self.object_colour_grid = object_colour_grid
         self.shading_shapes = shading_shapes
+        self.hull = hull
         self.actors = nn.ModuleList(actors)
         self.background = background
         self.background_code = nn.Parameter(torch.zeros(frames.frame_count, background.code_width))

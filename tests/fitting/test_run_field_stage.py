@@ -40,3 +40,19 @@ def test_labels_on_the_outline_count_only_where_the_stage_says_so():
     without, given = replace(STAGE, outline_label=0.0), replace(STAGE, outline_label=1.0)
     assert label_loss_of(without, True) == label_loss_of(without, False)
     assert label_loss_of(given, True) > 1.5 * label_loss_of(given, False)
+
+
+def test_matter_beyond_the_hull_counts_only_where_the_stage_says_so():
+    batch = tiny_pixels().draw(np.arange(len(FIT_FRAMES)), 100, np.random.default_rng(0))
+
+    def losses_of(weight: float, shrunk: float) -> dict[str, torch.Tensor]:
+        scene = tiny_scene()
+        scene.hull = replace(scene.hull, values=scene.hull.values + shrunk)
+        stage = replace(STAGE, weights=replace(STAGE.weights, beyond_hull=weight))
+        with torch.no_grad():
+            return field_losses(scene, stage, batch, read_object_grid(scene), SamplingConfig(0.0005, 16, 8), torch.Generator().manual_seed(0))
+
+    assert "beyond_hull" not in losses_of(0.0, 0.02)
+    as_it_was, smaller = (float(losses_of(1.0, shrunk)["beyond_hull"]) for shrunk in (0.0, 0.02))
+    assert as_it_was < 0.1
+    assert smaller > 10 * max(as_it_was, 0.1)

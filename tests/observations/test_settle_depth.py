@@ -10,7 +10,7 @@ from tiny_scene import ball_on_hand
 from hoifield.geometry.rasterise import rasterise_mesh
 from hoifield.observations.frame_masks import FrameMasks
 from hoifield.observations.object_track import ObjectTrack
-from hoifield.observations.settle_depth import FACTORS, settle_depth
+from hoifield.observations.settle_depth import FACTORS, drawn_agreement, settle_depth
 
 
 def misplaced(factor: float) -> ObjectTrack:
@@ -87,3 +87,15 @@ def test_masks_without_an_object_settle_nothing() -> None:
     empty = replace(masks, labels=np.where(masks.labels == 1, 0, masks.labels).astype(np.uint8))
     same, factor = settle_depth(track, grasp.observations.hands[0], grasp.model, empty, grasp.observations.camera)
     assert same is track and factor == 1.0
+
+
+def test_what_is_drawn_agrees_with_the_masks_as_far_as_it_is_placed_rightly() -> None:
+    grasp, (track, masks) = ball_on_hand(), hidden_scene()
+    hand, camera = grasp.observations.hands[0], grasp.observations.camera
+    away = track.T_camera_object.copy()
+    away[:, :3, 3] *= 0.8
+    right = drawn_agreement(track, hand, grasp.model, masks, camera)
+    wrong = drawn_agreement(replace(track, T_camera_object=away), hand, grasp.model, masks, camera)
+    nothing = drawn_agreement(track, hand, grasp.model, replace(masks, labels=np.zeros_like(masks.labels)), camera)
+    print(f"agreement {right:.2f}, too near {wrong:.2f}")
+    assert right > 0.95 > wrong > nothing == 0.0
