@@ -33,8 +33,9 @@ from hoifield.storage import sha256_of
 LEAST_AGREEMENT = 0.85
 """Of the median agreement of hull and mask: frames below it are wrongly posed or masked, and are placed but not fitted."""
 
-BORNE_OUT = 0.8
-"""Mean IoU of hand and object, as they are drawn, with the masks, from which on a steady grasp is believed without looking at the other way."""
+BORNE_OUT = 0.75
+"""Mean IoU of hand and object, as they are drawn, with the masks, from which on a steady grasp is believed without looking at the other way,
+whose free depth flatters it by this measure. The filmed mug (0.76) is better steady, the filmed tape (0.74) is not: two clips, so a guess."""
 
 Announce = Callable[[str], None]
 """Told one line per thing that happens."""
