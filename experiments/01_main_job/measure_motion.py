@@ -38,7 +38,7 @@ def main() -> None:
     print(f"features found, CPU {seconds() - start:.0f} s")
     for name, features in (("object", alone), ("object and hand", together)):
         start, begun = seconds(), time.perf_counter()
-        found = find_motion_poses([features], camera, hand.T_camera_hand[frames], MotionConfig(least_features=0))
+        found = find_motion_poses(features, camera, hand.T_camera_hand[frames], MotionConfig(least_features=0))
         parts = [int((found.segment == number).sum()) for number in range(found.segment.max() + 1)]
         count = float(np.median([len(frame.pixels) for frame in features]))
         print(

@@ -195,9 +195,9 @@ def track_object(
     """Metric object poses, their confidence and the visual hull, with the hand that holds it; None without a hand or an object.
 
     The hand gives the first poses: as it was fitted frame by frame, or, where it may be `steady`, as one rigid body with the object if
-    tracked points bear that out (then the hand is given back so). A textured object has structure from motion on its own pixels beside it, scaled by the hand.
-    Each is refined by silhouettes and colour and scored on silhouettes of frames held out of its hull; the better one wins. Frames without
-    a hand or a mask get no pose (NaN, source "none"). Deterministic for a seed.
+    tracked points bear that out (then the hand is given back so). A textured object has structure from motion on its own pixels beside it,
+    scaled by the hand. Each is refined by silhouettes and colour and scored on silhouettes of frames held out of its hull; the better one
+    wins. Frames without a hand or a mask get no pose (NaN, source "none"). Deterministic for a seed.
     """
     hand = holding_hand(hands, masks)
     if hand is None:
@@ -219,11 +219,10 @@ def track_object(
     guess = locked.T_camera_object
     if view_span(guess[anchors]) < WIDE_VIEW:
         evidence = replace(evidence, half_depth=DEPTH_SHARE * object_thickness(evidence, guess[anchors]))
-    if rigid is not None:
-        evidence = replace(evidence, hand_volume=_hand_volume(actor, locked.centre))
     if rigid is None:
         best, chosen = refine_poses(evidence, guess[anchors], locked.radius, RefineConfig(seed=seed)), np.zeros(len(anchors), bool)
     else:
+        evidence = replace(evidence, hand_volume=_hand_volume(actor, locked.centre))
         best, chosen = _follow_motion(evidence, guess[anchors], np.zeros(len(anchors), int), locked.radius, seed), np.ones(len(anchors), bool)
     if best is None:
         return None

@@ -112,7 +112,8 @@ def _follow_object(
         actor = load_actor(config.actor, found[1].side)
         track, hand = _tie_to_hand(*found, actor, masks, camera, clip, announce)
         attempts.append((drawn_agreement(track, hand, actor, masks, camera), hand, track))
-        if attempts[-1][0] >= BORNE_OUT:
+        was_steady = all(found[1] is not given for given in hands)
+        if attempts[-1][0] >= BORNE_OUT or not was_steady:
             break
         announce(f"hand and object as drawn agree with the masks to {attempts[-1][0]:.2f}")
     if not attempts:

@@ -100,3 +100,28 @@ def test_what_refuses_early_refuses_at_the_end_with_the_same_reasons():
         early, late = (assess_readiness(grasp.clip, "given", np.ones(FRAMES), given, masks, looked, ()) for looked in (None, track))
         assert (late.verdict == "refuse") == refused
         assert not refused or early == late
+
+
+@pytest.mark.parametrize(
+    ("steady", "otherwise", "asked_for", "kept"),
+    [(0.76, 0.9, [True], "steady"), (0.70, 0.72, [True, False], "otherwise"), (0.70, 0.60, [True, False], "steady"), (None, 0.5, [True], "otherwise")],
+)
+def test_the_other_way_to_hold_is_walked_where_a_steady_grasp_is_not_borne_out(
+    steady: float | None, otherwise: float, asked_for: list[bool], kept: str, monkeypatch: pytest.MonkeyPatch
+):
+    grasp = ball_on_hand()
+    observations, asked = grasp.observations, []
+    hand, track = observations.hands[0], observations.object_track
+    rigid = replace(hand, presence=0.5 * hand.presence)
+
+    def look(*given: object):
+        asked.append(given[-1])
+        return track, rigid if given[-1] and steady is not None else hand
+
+    monkeypatch.setattr(observe, "track_object", look)
+    monkeypatch.setattr(observe, "_tie_to_hand", lambda track, hand, *given: (track, hand))
+    monkeypatch.setattr(observe, "drawn_agreement", lambda track, hand, *given: steady if hand is rigid else otherwise)
+    monkeypatch.setattr(observe, "load_actor", lambda *given: grasp.model)
+    hands, found = observe._follow_object(grasp.clip, observations.camera, observations.hands, observations.masks, ObserveConfig(), lambda line: None)
+    assert asked == asked_for and found is track
+    assert hands[0] is (rigid if kept == "steady" else hand)
