@@ -10,8 +10,9 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.11",
-    packages=find_packages(include=["hoifield", "hoifield.*"]),
-    package_data={"hoifield": ["py.typed", "report/assets/*"]},
+    packages=[*find_packages(include=["hoifield", "hoifield.*"]), "hoifield.pretrained"],
+    package_dir={"hoifield.pretrained": "pretrained"},
+    package_data={"hoifield": ["py.typed", "report/assets/*"], "hoifield.pretrained": ["*.safetensors", "*.json"]},
     install_requires=[
         "torch>=2.4",
         "numpy>=1.26,<3",

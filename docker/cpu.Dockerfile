@@ -15,6 +15,7 @@ COPY requirements.lock ./
 RUN python -m pip install --no-deps -r requirements.lock
 COPY pyproject.toml setup.py README.md LICENSE NOTICE ./
 COPY hoifield ./hoifield
+COPY pretrained ./pretrained
 RUN python -m pip install --no-deps --no-build-isolation . \
     && useradd --create-home --uid 1000 hoifield \
     && mkdir /clips \

@@ -21,6 +21,7 @@ AREAS = {
     "DEV": "Devices",
     "EVA": "Evaluation",
     "EXP": "Export",
+    "EYE": "Eyes",
     "FIT": "Fit",
     "FLD": "Fields",
     "GEO": "Geometry",
@@ -38,6 +39,7 @@ AREAS = {
     "SCN": "Scene",
     "SET": "Data sets and other programs' folders",
     "SYN": "Generated clips",
+    "TRN": "Training",
     "VID": "Clips",
 }
 NOTE = "note"

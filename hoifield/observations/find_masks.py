@@ -1,19 +1,18 @@
-"""Labels of hand, object and background in every frame: one classifier and one smoothing, seeded in one of three ways."""
+"""Labels of hand, object and background in every frame: what the eyes see, sharpened by one classifier and one smoothing."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float32, UInt8
+from jaxtyping import Bool, Float, Float32, UInt8
+from torch import nn
 
 from hoifield.clip.clip import Clip
 from hoifield.geometry.cameras import Camera
-from hoifield.observations.automatic_seeds import samples_of_appearance
 from hoifield.observations.clip_appearance import learn_appearance
 from hoifield.observations.colour_models import to_lab
 from hoifield.observations.frame_masks import (
-    BACKGROUND,
     LEFT_HAND,
     NOT_OBJECT,
     OBJECT,
@@ -25,18 +24,12 @@ from hoifield.observations.frame_masks import (
 from hoifield.observations.hand_region import HandRegion, hand_regions, region_distance, wide_arm
 from hoifield.observations.hand_track import HandTrack
 from hoifield.observations.label_smoothing import edge_weights, smooth_labels
-from hoifield.observations.mask_confidence import (
-    SeedSource,
-    area_agreement,
-    border_contrast,
-    confidence_of,
-    expected_overlap,
-    stands_off_background,
-    trust_of_border,
-)
+from hoifield.observations.mask_confidence import SeedSource, area_agreement, confidence_of, expected_overlap
 from hoifield.observations.pixel_classifier import PixelClassifier, fit_pixel_classifier
-from hoifield.observations.point_seed import mask_of_point
+from hoifield.observations.point_seed import require_point_in_clip, samples_of_point
 from hoifield.observations.read_given_masks import read_given_masks
+from hoifield.observations.see_hands import see_clip
+from hoifield.observations.sight_samples import samples_of_sights
 from hoifield.observations.still_background import weigh_background
 from hoifield.observations.training_samples import (
     HAND_CLASS,
@@ -47,11 +40,14 @@ from hoifield.observations.training_samples import (
     samples_of_position,
 )
 from hoifield.observations.working_frames import WorkingFrames
+from hoifield.priors.eyes_weights import load_eyes
 
 Masks = dict[int, UInt8[np.ndarray, "height width"]]
 _BORDER_STRENGTH = 1.9
+EYES_WEIGHT = 0.5
+"""Exponent on what the eyes say beside what the clip's colours say, which the eyes have taught."""
 _AUTOMATIC_REACH = 0.8
-"""Hand lengths around the hand that are searched at first when nothing is labelled."""
+"""Hand lengths around the hand that are searched at first when no frame is labelled."""
 
 
 @dataclass(frozen=True)
@@ -69,13 +65,14 @@ def find_masks(
     given_masks: Path | None = None,
     object_point: tuple[float, float, int] | None = None,
     seed: int = 0,
+    network: nn.Module | None = None,
 ) -> FrameMasks:
     """Masks of every frame at the working size (longest side 640 pixels at most).
 
     `given_masks` is a folder of `%06d.png`: labels given for a frame are kept as they are and carried on to the other frames.
-    Without it, `object_point` = (x, y, frame) in clip pixels names the object once; without either, the object is what is near the
-    hand and looks neither like skin nor like what is far away, and the confidence says how little that may be worth.
-    `camera` is unused by colour; it fixes the clip's size. Errors: HF-MSK-001 to -009.
+    Without it, `object_point` = (x, y, frame) in clip pixels names the object once; without either, the object is what the eyes
+    (`network`, else the kept ones) see in the hand. A classifier of the clip's own colours, taught by labels or eyes, sharpens what they see.
+    `camera` fixes the clip's size. Errors: HF-MSK-001 to -009, HF-EYE-001, -002.
     """
     frames = WorkingFrames(clip)
     size = (frames.width, frames.height)
@@ -87,20 +84,26 @@ def find_masks(
             return _as_given(given)
     rng = np.random.default_rng(seed)
     reach = _reach(given, regions)
-    material = ClipMaterial(frames, regions, learn_appearance(frames, regions, reach + 0.3, rng))
+    sights = see_clip(network or load_eyes(), frames, regions, _clicks(frames, object_point))
+    material = ClipMaterial(frames, regions, learn_appearance(frames, regions, reach + 0.3, rng), sights)
     seeded_by: SeedSource = "masks"
-    seeds = given
-    if not given and object_point is not None:
-        seeds, seeded_by = mask_of_point(material, object_point), "point"
-        reach = _reach(seeds, regions)
-    if seeds:
-        samples = join_samples(samples_of_masks(material, seeds, rng), samples_of_position(material, reach + 0.4, set(seeds), rng))
+    if given:
+        samples = join_samples(samples_of_masks(material, given, rng), samples_of_position(material, reach + 0.4, set(given), rng))
+    elif object_point is not None:
+        seeded_by, samples = "point", samples_of_point(material, object_point, rng)
     else:
-        seeded_by = "nothing"
-        samples = samples_of_appearance(material, rng)
+        seeded_by, samples = "nothing", samples_of_sights(material, rng)
     if not (samples.classes == 1).any():
         return _without_object(frames)
     return _label_clip(material, samples, given, seeded_by, reach, seed)
+
+
+def _clicks(frames: WorkingFrames, object_point: tuple[float, float, int] | None) -> dict[int, Float[np.ndarray, "2"]]:
+    """The object's point in working pixels, by frame. Raises RefusedInput HF-MSK-008 for one outside the clip."""
+    if object_point is None:
+        return {}
+    require_point_in_clip(frames.clip, object_point)
+    return {int(object_point[2]): frames.scale * np.array(object_point[:2])}
 
 
 def _reach(masks: Masks, regions: tuple[tuple[HandRegion, ...], ...]) -> float:
@@ -134,30 +137,22 @@ def _label_clip(
     classifier = fit_pixel_classifier(samples.features, samples.classes, seed)
     results: list[_FrameLabels] = []
     sources: list[MaskSource] = []
-    contrast, agreement = np.ones(material.frames.frame_count), np.zeros(material.frames.frame_count)
     margin = reach + 0.3
     previous: Bool[np.ndarray, "height width"] | None = None
     for frame, picture in material.frames.read():
         result = _label_frame(material, classifier, frame, picture, margin, given.get(frame), previous)
         results.append(result)
         margin, previous = max(result.margin * 0.97, reach + 0.3), result.labels == OBJECT
-        if seeded_by == "nothing":
-            contrast[frame] = border_contrast(picture, result.labels)
-            agreement[frame] = stands_off_background(material.appearance.difference(to_lab(picture), 0, 0), result.labels)
         covered = frame in given and float((given[frame] == UNLABELLED).mean()) < 0.05
         sources.append("given" if covered else "automatic" if seeded_by == "nothing" else "carried")
-    learned_from: SeedSource = "still" if np.median(agreement) > 0.9 else seeded_by
     areas = np.array([float((result.labels == OBJECT).sum()) for result in results])
     overlap = np.array([result.object_overlap for result in results]) * np.sqrt(area_agreement(areas))
-    trust = trust_of_border(contrast)
     labels = np.stack([result.labels for result in results])
-    if np.median(trust) < 0.1:
-        labels[labels == OBJECT] = BACKGROUND
     is_given = np.array([name == "given" for name in sources])
     return FrameMasks(
         labels=labels,
         object_confidence=np.where(
-            is_given, (areas > 0).astype(float), confidence_of(overlap, learned_from) * trust * (labels == OBJECT).any((1, 2))
+            is_given, (areas > 0).astype(float), confidence_of(overlap, seeded_by) * (labels == OBJECT).any((1, 2))
         ),
         hand_confidence=np.array([result.hand_overlap for result in results]),
         source=tuple(sources),
@@ -178,7 +173,7 @@ def _label_frame(
     regions = material.regions_of(frame)
     while True:
         box = _search_box(regions, margin, width, height)
-        probability = _probability(material, classifier, frame, picture, box)
+        probability = _with_sight(_probability(material, classifier, frame, picture, box), *material.seen(frame, box))
         left, top, right, bottom = box
         part = np.ascontiguousarray(picture[top:bottom, left:right])
         if material.appearance.still is not None:
@@ -233,6 +228,14 @@ def _lift(probability: Float32[np.ndarray, "rows columns 3"], width: int, height
     """Twice the resolution: sample k stays at pixel 2 k, those between are interpolated."""
     double = np.array([[2.0, 0.0, 0.0], [0.0, 2.0, 0.0]])
     return cv2.warpAffine(probability, double, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _with_sight(
+    probability: Float32[np.ndarray, "rows columns 3"], share: Float32[np.ndarray, "rows columns 3"], known: Bool[np.ndarray, "rows columns"]
+) -> Float32[np.ndarray, "rows columns 3"]:
+    """Probabilities of the clip's colours and of the eyes together: their product, the eyes' to the power EYES_WEIGHT."""
+    product = np.maximum(probability, 0.02) * np.where(known[..., None], np.maximum(share, 0.02) ** EYES_WEIGHT, 1.0)
+    return (product / product.sum(-1, keepdims=True)).astype(np.float32)
 
 
 def _with_given(

@@ -1,24 +1,49 @@
-"""The object of one frame from one clicked point: GrabCut outside the hand and the arm."""
+"""Training pixels from one clicked point: what the eyes see there, or where they see nothing, what GrabCut grows from it."""
 
 import cv2
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Bool, UInt8
 
 from hoifield.clip.clip import Clip
 from hoifield.errors import RefusedInput
 from hoifield.observations.frame_masks import NOT_OBJECT, OBJECT, UNLABELLED
 from hoifield.observations.hand_region import region_distance
-from hoifield.observations.training_samples import ClipMaterial, certain_hand
+from hoifield.observations.sight_samples import samples_of_sights
+from hoifield.observations.training_samples import ClipMaterial, TrainingSamples, certain_hand, join_samples, samples_of_masks, samples_of_position
+
+_BESIDE_SIGHTS = 6
+"""Every so many pixels of the clicked frame are taken beside those of the whole clip: one frame must not outweigh it."""
+_FAR = 1.2
+"""Hand lengths beyond which all is background where a point is all that is known."""
 
 
-def mask_of_point(material: ClipMaterial, point: tuple[float, float, int]) -> dict[int, UInt8[np.ndarray, "height width"]]:
-    """A label picture for the clicked frame: 1 inside, 254 outside, 255 in the doubtful band between. `point` = (x, y, frame), clip pixels.
+def samples_of_point(material: ClipMaterial, point: tuple[float, float, int], rng: np.random.Generator) -> TrainingSamples:
+    """Training pixels of a clip in which `point` = (x, y, frame), clip pixels, lies on the object.
 
-    GrabCut (Rother et al. 2004) from a small disc around the point. Raises RefusedInput: HF-MSK-008 for a point outside the clip,
-    -009 when no region grows from it.
+    Where the eyes see an object at the point, its pixels join those of which the eyes are sure in the other frames. Where they do not, the
+    region that grows from the point is all there is. Raises RefusedInput HF-MSK-009 when none grows.
     """
+    frame, frames = int(point[2]), material.frames
+    column, row = (min(int(value * frames.scale), size - 1) for value, size in zip(point[:2], (frames.width, frames.height), strict=True))
+    share, _ = material.seen(frame, (0, 0, frames.width, frames.height))
+    _, pieces = cv2.connectedComponents((share[..., 1] > 0.5).astype(np.uint8))
+    if pieces[row, column] > 0:
+        clicked = samples_of_masks(material, {frame: _as_labels(pieces == pieces[row, column])}, rng)
+        return join_samples(samples_of_sights(material, rng), clicked.thinned(_BESIDE_SIGHTS))
+    grown = {frame: _as_labels(_grow(material, point))}
+    return join_samples(samples_of_masks(material, grown, rng), samples_of_position(material, _FAR, {frame}, rng))
+
+
+def _as_labels(region: Bool[np.ndarray, "height width"]) -> UInt8[np.ndarray, "height width"]:
+    """1 inside, 254 outside, 255 in the doubtful band between."""
+    inner = cv2.erode(region.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
+    outer = cv2.dilate(region.astype(np.uint8), np.ones((7, 7), np.uint8)).astype(bool)
+    return np.where(inner, OBJECT, np.where(outer, UNLABELLED, NOT_OBJECT)).astype(np.uint8)
+
+
+def _grow(material: ClipMaterial, point: tuple[float, float, int]) -> Bool[np.ndarray, "height width"]:
+    """The region of the clicked frame that GrabCut (Rother et al. 2004) grows from a small disc around the point, outside the hand."""
     frames = material.frames
-    require_point_in_clip(frames.clip, point)
     x, y = min(point[0] * frames.scale, frames.width - 0.5), min(point[1] * frames.scale, frames.height - 0.5)
     frame = int(point[2])
     (_, picture) = next(iter(frames.read([frame])))
@@ -49,12 +74,7 @@ def mask_of_point(material: ClipMaterial, point: tuple[float, float, int]) -> di
             f"the region grown from the object point covers {100 * share:.2f} % of the picture",
             "click another point of the object, or give a mask of one frame with --masks",
         )
-    inner = cv2.erode(region_mask.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
-    outer = cv2.dilate(region_mask.astype(np.uint8), np.ones((7, 7), np.uint8)).astype(bool)
-    mask = np.full(region_mask.shape, UNLABELLED, np.uint8)
-    mask[~outer] = NOT_OBJECT
-    mask[inner] = OBJECT
-    return {frame: mask}
+    return region_mask
 
 
 def require_point_in_clip(clip: Clip, point: tuple[float, float, int]) -> None:

@@ -10,6 +10,7 @@ from hoifield.observations.colour_models import to_lab
 from hoifield.observations.frame_masks import BACKGROUND, LEFT_HAND, NOT_OBJECT, OBJECT, RIGHT_HAND
 from hoifield.observations.hand_region import HandRegion, region_distance
 from hoifield.observations.pixel_classifier import pixel_features
+from hoifield.observations.see_hands import Sight
 from hoifield.observations.working_frames import WorkingFrames, spread_frames
 
 HAND_CLASS = 2
@@ -24,6 +25,10 @@ class TrainingSamples:
     frames: Int[np.ndarray, "pixel"]
     """Frame each pixel comes from."""
 
+    def thinned(self, step: int) -> "TrainingSamples":
+        """Every `step`-th of them."""
+        return TrainingSamples(self.features[::step], self.classes[::step], self.frames[::step])
+
 
 @dataclass(frozen=True)
 class ClipMaterial:
@@ -32,10 +37,23 @@ class ClipMaterial:
     frames: WorkingFrames
     regions: tuple[tuple[HandRegion, ...], ...]
     appearance: ClipAppearance
+    sights: tuple[tuple[Sight, ...], ...]
+    """What the eyes see about every hand of every frame."""
 
     def regions_of(self, frame: int) -> tuple[HandRegion, ...]:
         """Hands of one frame; empty when the clip has none."""
         return self.regions[frame] if self.regions else ()
+
+    def seen(self, frame: int, box: tuple[int, int, int, int]) -> tuple[Float32[np.ndarray, "rows columns 3"], Bool[np.ndarray, "rows columns"]]:
+        """Probabilities of background, object and hand inside `box` by what the eyes see about all hands, and where they look."""
+        left, top, right, bottom = box
+        taken, known = np.zeros((2, bottom - top, right - left), np.float32), np.zeros((bottom - top, right - left), bool)
+        for sight in self.sights[frame] if self.sights else ():
+            share, here = sight.lifted(left, top, right - left, bottom - top)
+            taken = np.maximum(taken, np.where(here, share[..., 1:3].transpose(2, 0, 1), 0))
+            known |= here
+        taken /= np.maximum(taken.sum(0), 1)
+        return np.stack([1 - taken.sum(0), *taken], axis=-1), known
 
     def features(
         self, frame: int, picture: UInt8[np.ndarray, "height width 3"], box: tuple[int, int, int, int], step: int = 1

@@ -55,6 +55,18 @@ class RenderedFrame:
     object_seen: Bool[np.ndarray, "vertex"]
 
 
+def interpolate_vertices(
+    attributes: Float[np.ndarray, "vertex value"],
+    faces: Int[np.ndarray, "face 3"],
+    face_index: Int[np.ndarray, "pixel"],
+    barycentric: Float[np.ndarray, "pixel 3"],
+) -> Float[np.ndarray, "pixel value"]:
+    """What the vertices carry, at points of their faces."""
+    values = np.empty((len(face_index), attributes.shape[1]))
+    _interpolate(attributes, faces, face_index, barycentric, values)
+    return values
+
+
 @njit(cache=True, parallel=True, error_model="numpy")
 def _interpolate(attributes, faces, face_index, barycentric, values):  # type: ignore[no-untyped-def]
     for p in prange(len(face_index)):
@@ -142,8 +154,7 @@ def _draw_light(
     covered = face_index >= 0
     attributes = np.concatenate([parts.rest, parts.marks, shadows, arrangement.normals @ T[:3, :3].T], axis=1)
     hit = face_index[covered]
-    values = np.empty((len(hit), attributes.shape[1]))
-    _interpolate(attributes, parts.faces, hit, barycentric[covered], values)
+    values = interpolate_vertices(attributes, parts.faces, hit, barycentric[covered])
     part = parts.face_part[hit]
     normals = values[:, 7:] / np.maximum(np.linalg.norm(values[:, 7:], axis=1, keepdims=True), 1e-9)
     albedo = linear(surface_colours(part, values[:, :3], values[:, 3:5], look))

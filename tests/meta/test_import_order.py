@@ -9,6 +9,7 @@ ORDER = (
     "actors",
     "fields",
     "runlog",
+    "priors",
     "clip",
     "observations",
     "scene",
@@ -24,7 +25,7 @@ ORDER = (
     "benchmark",
     "cli",
 )
-ROOT_FILES = ("__init__", "errors", "file_operations", "plain_pickle", "storage")
+ROOT_FILES = ("__init__", "errors", "file_operations", "plain_pickle", "storage", "tensor_files")
 """Before every package. `__main__` starts the command line and comes last."""
 STRANGERS = (("actors", "fields"), ("fields", "actors"))
 """Neither may import the other, whatever their order."""

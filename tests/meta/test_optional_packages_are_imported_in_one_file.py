@@ -15,7 +15,7 @@ ONE_FILE = {
     "skimage": "geometry/isosurface.py",
     "manifold3d": "evaluation/contact_metrics.py",
     "trimesh": "result/mesh_files.py",
-    "safetensors": "fitting/checkpoint.py",
+    "safetensors": "tensor_files.py",
     "rich": "cli/console.py",
 }
 AT_MOST_ONE_FILE = ("transformers", "pxr", "triton", "tinycudann", "nerfacc", "pytorch3d", "ray", "viser", "accelerate")

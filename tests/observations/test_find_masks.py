@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from colour_eyes import ColourEyes
 
 from hoifield.clip.clip import Clip
 from hoifield.errors import RefusedInput
@@ -19,6 +20,9 @@ from hoifield.observations.hand_track import HandTrack
 WIDTH, HEIGHT, FRAMES = 200, 150, 12
 _ANGLES = np.radians([-150, -115, -95, -75, -55])
 _OPEN_HAND = np.concatenate([[[0.0, 0.0]]] + [np.outer([0.5, 0.72, 0.86, 1.0], [np.cos(a), np.sin(a)]) for a in _ANGLES])
+
+SEEING, BLIND = ColourEyes(), ColourEyes(blue=9.0, certainty=0.0)
+"""Eyes that know the block, and eyes that know nothing."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +43,10 @@ class Drawing:
     truth: np.ndarray
     """0 background, 1 object, 3 left hand, per frame."""
 
-    def find(self, masks: Path | None = None, point: tuple[float, float, int] | None = None) -> FrameMasks:
-        return find_masks(self.clip, Camera.from_focal(300, WIDTH, HEIGHT), (self.hand,), masks, point, seed=0)
+    def find(
+        self, masks: Path | None = None, point: tuple[float, float, int] | None = None, eyes: ColourEyes = SEEING
+    ) -> FrameMasks:
+        return find_masks(self.clip, Camera.from_focal(300, WIDTH, HEIGHT), (self.hand,), masks, point, seed=0, network=eyes)
 
     def overlap(self, found: FrameMasks, frame: int, label: int = 1) -> float:
         ours, true = found.labels[frame] == label, self.truth[frame] == label
@@ -101,7 +107,18 @@ def test_a_mask_that_names_only_the_object_leaves_the_hand_to_its_keypoints(draw
     assert drawing.overlap(found, 8) > 0.85 and drawing.overlap(found, 8, LEFT_HAND) > 0.7
 
 
-def test_without_labels_a_block_that_stands_out_is_found_and_not_overrated(drawing: Drawing) -> None:
+@pytest.mark.parametrize("labelled", [(2, 9), (4,)])
+def test_labels_are_carried_on_though_the_eyes_see_nothing(labelled: tuple[int, ...], drawing: Drawing, tmp_path: Path) -> None:
+    found = drawing.find(write_masks(tmp_path, {frame: drawing.truth[frame] for frame in labelled}), eyes=BLIND)
+    assert min(drawing.overlap(found, frame) for frame in (0, 5, 11)) > 0.9
+
+
+def test_without_labels_nothing_is_found_that_the_eyes_do_not_see(drawing: Drawing) -> None:
+    found = drawing.find(eyes=ColourEyes(blue=9.0))
+    assert not (found.labels == 1).any() and not found.object_confidence.any()
+
+
+def test_without_labels_what_the_eyes_see_is_found_and_not_overrated(drawing: Drawing) -> None:
     found = drawing.find()
     assert set(found.source) == {"automatic"}
     assert min(drawing.overlap(found, frame) for frame in (1, 6, 10)) > 0.7
