@@ -29,17 +29,18 @@ from hoifield.observations.pixel_classifier import PixelClassifier, fit_pixel_cl
 from hoifield.observations.point_seed import require_point_in_clip, samples_of_point
 from hoifield.observations.read_given_masks import read_given_masks
 from hoifield.observations.see_hands import see_clip
-from hoifield.observations.sight_samples import samples_of_sights
+from hoifield.observations.sight_samples import PER_FRAME, SURE, samples_of_sights
 from hoifield.observations.still_background import weigh_background
 from hoifield.observations.training_samples import (
     HAND_CLASS,
     ClipMaterial,
     TrainingSamples,
+    draw_samples,
     join_samples,
     samples_of_masks,
     samples_of_position,
 )
-from hoifield.observations.working_frames import WorkingFrames
+from hoifield.observations.working_frames import WorkingFrames, spread_frames
 from hoifield.priors.eyes_weights import load_eyes
 
 Masks = dict[int, UInt8[np.ndarray, "height width"]]
@@ -48,6 +49,18 @@ EYES_WEIGHT = 0.5
 """Exponent on what the eyes say beside what the clip's colours say, which the eyes have taught."""
 _AUTOMATIC_REACH = 0.8
 """Hand lengths around the hand that are searched at first when no frame is labelled."""
+
+
+@dataclass(frozen=True)
+class _Judgement:
+    """What was made of one frame inside the box that was searched."""
+
+    box: tuple[int, int, int, int]
+    probability: Float32[np.ndarray, "rows columns 3"]
+    classes: UInt8[np.ndarray, "rows columns"]
+    kept: Bool[np.ndarray, "rows columns"]
+    """Pixels of class 1 that belong to the held object."""
+    margin: float
 
 
 @dataclass(frozen=True)
@@ -135,6 +148,10 @@ def _label_clip(
 ) -> FrameMasks:
     """Run classifier and smoothing over the clip."""
     classifier = fit_pixel_classifier(samples.features, samples.classes, seed)
+    if seeded_by != "masks":
+        again = _samples_of_labels(material, classifier, reach + 0.3, np.random.default_rng(seed))
+        if (again.classes == 1).any():
+            classifier = fit_pixel_classifier(again.features, again.classes, seed)
     results: list[_FrameLabels] = []
     sources: list[MaskSource] = []
     margin = reach + 0.3
@@ -168,7 +185,42 @@ def _label_frame(
     given: UInt8[np.ndarray, "height width"] | None,
     previous: Bool[np.ndarray, "height width"] | None,
 ) -> _FrameLabels:
-    """Label one frame; the searched box grows until the object does not touch its border."""
+    """Label one frame."""
+    judged = _judge_frame(material, classifier, frame, picture, margin, given, previous)
+    left, top, right, bottom = judged.box
+    labels = np.zeros(picture.shape[:2], np.uint8)
+    inside = labels[top:bottom, left:right]
+    inside[judged.kept] = OBJECT
+    hand = judged.classes == HAND_CLASS
+    _paint_hands(inside, hand, material.regions_of(frame), left, top)
+    if given is not None:
+        fixed = given <= LEFT_HAND
+        labels[fixed] = given[fixed]
+    probability = judged.probability
+    return _FrameLabels(labels, expected_overlap(probability[..., 1], judged.kept), expected_overlap(probability[..., 2], hand), judged.margin)
+
+
+def _samples_of_labels(material: ClipMaterial, classifier: PixelClassifier, margin: float, rng: np.random.Generator) -> TrainingSamples:
+    """What eyes and colours together are sure of teaches the colours anew: more of the object than the eyes alone are sure of."""
+    parts = []
+    for frame, picture in material.frames.read(spread_frames(material.frames.frame_count)):
+        judged = _judge_frame(material, classifier, frame, picture, margin, None, None)
+        found = np.where(judged.kept, 1, np.where(judged.classes == 1, -1, judged.classes))
+        wanted = [((found == label) & (judged.probability[..., label] > SURE), label, count) for label, count in PER_FRAME.items()]
+        parts.append(draw_samples(material.features(frame, picture, judged.box), wanted, frame, rng))
+    return join_samples(*parts)
+
+
+def _judge_frame(
+    material: ClipMaterial,
+    classifier: PixelClassifier,
+    frame: int,
+    picture: UInt8[np.ndarray, "height width 3"],
+    margin: float,
+    given: UInt8[np.ndarray, "height width"] | None,
+    previous: Bool[np.ndarray, "height width"] | None,
+) -> _Judgement:
+    """Classes in a box that grows until the object does not touch its border."""
     height, width = picture.shape[:2]
     regions = material.regions_of(frame)
     while True:
@@ -185,17 +237,8 @@ def _label_frame(
         classes = smooth_labels(cost, edge_weights(part, _BORDER_STRENGTH), iterations=3)
         kept = _keep_held(classes, previous[top:bottom, left:right] if previous is not None else None, regions, box)
         if margin > 2.5 or not _touches_inner_border(kept, box, width, height):
-            break
+            return _Judgement(box, probability, classes, kept, margin)
         margin *= 1.35
-    labels = np.zeros((height, width), np.uint8)
-    inside = labels[top:bottom, left:right]
-    inside[kept] = OBJECT
-    hand = classes == HAND_CLASS
-    _paint_hands(inside, hand, regions, left, top)
-    if given is not None:
-        fixed = given <= LEFT_HAND
-        labels[fixed] = given[fixed]
-    return _FrameLabels(labels, expected_overlap(probability[..., 1], kept), expected_overlap(probability[..., 2], hand), margin)
 
 
 def _search_box(regions: tuple[HandRegion, ...], margin: float, width: int, height: int) -> tuple[int, int, int, int]:

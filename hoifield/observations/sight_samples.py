@@ -2,12 +2,13 @@
 
 import numpy as np
 
-from hoifield.observations.training_samples import HAND_CLASS, ClipMaterial, TrainingSamples
+from hoifield.observations.training_samples import HAND_CLASS, ClipMaterial, TrainingSamples, draw_samples, join_samples
 from hoifield.observations.working_frames import spread_frames
 
 SURE = 0.95
 """Probability from which a pixel teaches. Less sure ones were measured to teach the eyes' mistakes."""
-_PER_FRAME = {1: 700, HAND_CLASS: 500, 0: 900}
+PER_FRAME = {1: 700, HAND_CLASS: 500, 0: 900}
+"""Pixels of each class that one frame teaches."""
 _BEYOND = 400
 """Pixels a frame from where the eyes do not look: background."""
 _LEAST_SHARE, _LEAST_FRAMES = 0.03, 0.25
@@ -21,19 +22,11 @@ def samples_of_sights(material: ClipMaterial, rng: np.random.Generator) -> Train
         return empty
     width, height = material.frames.width, material.frames.height
     whole = (0, 0, width, height)
-    features, classes, frames, holding = [], [], [], []
+    parts, holding = [], []
     for frame, picture in material.frames.read(spread_frames(material.frames.frame_count)):
         share, known = material.seen(frame, whole)
         areas = np.bincount(share.argmax(-1)[known], minlength=3)
         holding.append(areas[1] > _LEAST_SHARE * areas[HAND_CLASS])
-        layers = material.features(frame, picture, whole).reshape(width * height, -1)
-        wheres = [(known & (share[..., label] > SURE), label, count) for label, count in _PER_FRAME.items()]
-        for where, label, count in (*wheres, (~known, 0, _BEYOND)):
-            chosen = np.flatnonzero(where)
-            chosen = rng.choice(chosen, min(len(chosen), count), replace=False)
-            features.append(layers[chosen])
-            classes.append(np.full(len(chosen), label))
-            frames.append(np.full(len(chosen), frame))
-    if np.mean(holding) < _LEAST_FRAMES:
-        return empty
-    return TrainingSamples(np.concatenate(features), np.concatenate(classes), np.concatenate(frames))
+        wanted = [(known & (share[..., label] > SURE), label, count) for label, count in PER_FRAME.items()]
+        parts.append(draw_samples(material.features(frame, picture, whole), [*wanted, (~known, 0, _BEYOND)], frame, rng))
+    return join_samples(*parts) if np.mean(holding) >= _LEAST_FRAMES else empty

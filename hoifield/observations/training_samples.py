@@ -155,12 +155,25 @@ def samples_of_position(material: ClipMaterial, far: float, labelled: set[int], 
     return TrainingSamples(np.concatenate(features), np.concatenate(classes), np.concatenate(frames))
 
 
-def join_samples(first: TrainingSamples, second: TrainingSamples) -> TrainingSamples:
-    """Both sets as one."""
-    if len(second.classes) == 0:
-        return first
+def draw_samples(
+    layers: Float32[np.ndarray, "rows columns feature"],
+    wanted: list[tuple[Bool[np.ndarray, "rows columns"], int, int]],
+    frame: int,
+    rng: np.random.Generator,
+) -> TrainingSamples:
+    """Pixels of one frame by lot: for each (where, class, count) up to so many."""
+    flat = layers.reshape(-1, layers.shape[-1])
+    chosen = [np.flatnonzero(where) for where, _, _ in wanted]
+    chosen = [rng.choice(pixels, min(len(pixels), count), replace=False) for pixels, (_, _, count) in zip(chosen, wanted, strict=True)]
+    classes = np.repeat([label for _, label, _ in wanted], [len(pixels) for pixels in chosen])
+    return TrainingSamples(flat[np.concatenate(chosen)], classes, np.full(len(classes), frame))
+
+
+def join_samples(*parts: TrainingSamples) -> TrainingSamples:
+    """All of them as one, in order; those without pixels are left out."""
+    filled = [part for part in parts if len(part.classes)] or list(parts[:1])
     return TrainingSamples(
-        np.concatenate([first.features, second.features]),
-        np.concatenate([first.classes, second.classes]),
-        np.concatenate([first.frames, second.frames]),
+        np.concatenate([part.features for part in filled]),
+        np.concatenate([part.classes for part in filled]),
+        np.concatenate([part.frames for part in filled]),
     )
