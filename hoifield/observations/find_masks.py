@@ -151,7 +151,8 @@ def _label_clip(
     if seeded_by != "masks":
         again = _samples_of_labels(material, classifier, reach + 0.3, np.random.default_rng(seed))
         if (again.classes == 1).any():
-            classifier = fit_pixel_classifier(again.features, again.classes, seed)
+            both = join_samples(samples, again)
+            classifier = fit_pixel_classifier(both.features, both.classes, seed)
     results: list[_FrameLabels] = []
     sources: list[MaskSource] = []
     margin = reach + 0.3
