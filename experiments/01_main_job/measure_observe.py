@@ -31,7 +31,7 @@ STEPS = (
     "observations.find_masks.samples_of_sights",
     "observations.find_masks._samples_of_labels",
     "observations.find_masks.fit_pixel_classifier",
-    "observations.find_masks._label_frame",
+    "observations.find_masks._judge_frame",
     "observations.find_masks._probability",
     "observations.find_masks.smooth_labels",
     "pipelines.observe.correct_hand_masks",

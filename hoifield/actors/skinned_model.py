@@ -19,6 +19,12 @@ JOINT_PARENTS = (-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 0, 10, 11, 0, 13, 14)
 FINGERS = ("thumb", "index", "middle", "ring", "little")
 KEYPOINT_FROM_JOINT = (0, 13, 14, 15, 16, 1, 2, 3, 17, 4, 5, 6, 18, 10, 11, 12, 19, 7, 8, 9, 20)
 """21 keypoints (wrist, then thumb, index, middle, ring, little from the palm to the tip) out of 16 joints + 5 fingertips."""
+KEYPOINT_BONES = tuple(
+    zip((0, 1, 2, 3, 0, 5, 6, 7, 0, 9, 10, 11, 0, 13, 14, 15, 0, 17, 18, 19, 5, 9, 13), (*range(1, 21), 9, 13, 17), strict=True)
+)
+"""Pairs of keypoints that a bone or the row of knuckles joins."""
+PALM_KEYPOINTS = (0, 1, 5, 9, 13, 17)
+"""Wrist, thumb base and knuckles: rigid in the hand frame."""
 
 
 @dataclass(frozen=True)

@@ -24,10 +24,6 @@ class ColourDensity:
         blurred = gaussian_filter(counts.astype(np.float32), (0.7, 0.9, 0.9))
         return ColourDensity(share=(blurred / max(float(blurred.sum()), 1e-9)).astype(np.float32))
 
-    def spread_in_lightness(self) -> "ColourDensity":
-        """At least a third of what neighbours of other lightness have: the same surfaces in shadow or in a highlight."""
-        return ColourDensity(share=np.maximum(self.share, 0.33 * gaussian_filter(self.share, (2.5, 0.7, 0.7))))
-
     def at(self, lab: UInt8[np.ndarray, "*shape 3"]) -> Float32[np.ndarray, "*shape"]:
         """Density at each pixel (8-bit Lab)."""
         return self.share[lab[..., 0] >> 4, lab[..., 1] >> 3, lab[..., 2] >> 3]

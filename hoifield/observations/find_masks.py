@@ -68,7 +68,6 @@ class _FrameLabels:
     labels: UInt8[np.ndarray, "height width"]
     object_overlap: float
     hand_overlap: float
-    margin: float
 
 
 def find_masks(
@@ -158,9 +157,10 @@ def _label_clip(
     margin = reach + 0.3
     previous: Bool[np.ndarray, "height width"] | None = None
     for frame, picture in material.frames.read():
-        result = _label_frame(material, classifier, frame, picture, margin, given.get(frame), previous)
+        judged = _judge_frame(material, classifier, frame, picture, margin, given.get(frame), previous)
+        result = _label_frame(material, frame, judged, given.get(frame))
         results.append(result)
-        margin, previous = max(result.margin * 0.97, reach + 0.3), result.labels == OBJECT
+        margin, previous = max(judged.margin * 0.97, reach + 0.3), result.labels == OBJECT
         covered = frame in given and float((given[frame] == UNLABELLED).mean()) < 0.05
         sources.append("given" if covered else "automatic" if seeded_by == "nothing" else "carried")
     areas = np.array([float((result.labels == OBJECT).sum()) for result in results])
@@ -178,18 +178,11 @@ def _label_clip(
 
 
 def _label_frame(
-    material: ClipMaterial,
-    classifier: PixelClassifier,
-    frame: int,
-    picture: UInt8[np.ndarray, "height width 3"],
-    margin: float,
-    given: UInt8[np.ndarray, "height width"] | None,
-    previous: Bool[np.ndarray, "height width"] | None,
+    material: ClipMaterial, frame: int, judged: _Judgement, given: UInt8[np.ndarray, "height width"] | None
 ) -> _FrameLabels:
-    """Label one frame."""
-    judged = _judge_frame(material, classifier, frame, picture, margin, given, previous)
+    """Labels of the whole frame, the hands by their sides; what was given stays."""
     left, top, right, bottom = judged.box
-    labels = np.zeros(picture.shape[:2], np.uint8)
+    labels = np.zeros((material.frames.height, material.frames.width), np.uint8)
     inside = labels[top:bottom, left:right]
     inside[judged.kept] = OBJECT
     hand = judged.classes == HAND_CLASS
@@ -198,7 +191,7 @@ def _label_frame(
         fixed = given <= LEFT_HAND
         labels[fixed] = given[fixed]
     probability = judged.probability
-    return _FrameLabels(labels, expected_overlap(probability[..., 1], judged.kept), expected_overlap(probability[..., 2], hand), judged.margin)
+    return _FrameLabels(labels, expected_overlap(probability[..., 1], judged.kept), expected_overlap(probability[..., 2], hand))
 
 
 def _samples_of_labels(material: ClipMaterial, classifier: PixelClassifier, margin: float, rng: np.random.Generator) -> TrainingSamples:
@@ -208,7 +201,7 @@ def _samples_of_labels(material: ClipMaterial, classifier: PixelClassifier, marg
         judged = _judge_frame(material, classifier, frame, picture, margin, None, None)
         found = np.where(judged.kept, 1, np.where(judged.classes == 1, -1, judged.classes))
         wanted = [((found == label) & (judged.probability[..., label] > SURE), label, count) for label, count in PER_FRAME.items()]
-        parts.append(draw_samples(material.features(frame, picture, judged.box), wanted, frame, rng))
+        parts.append(draw_samples(material.features(frame, picture, judged.box), wanted, rng))
     return join_samples(*parts)
 
 

@@ -7,14 +7,12 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from hoifield.actors.skinned_model import SkinnedModel
+from hoifield.actors.skinned_model import PALM_KEYPOINTS, SkinnedModel
 from hoifield.geometry.rotations import axis_angle_from_matrix, matrix_from_axis_angle
 from hoifield.observations.detector_offsets import detector_offsets
 
 CHAIN_STARTS = (13, 1, 4, 10, 7)
 """First joints of thumb, index, middle, ring and little finger, in keypoint order."""
-PALM_KEYPOINTS = (0, 1, 5, 9, 13, 17)
-"""Keypoints that are rigid in the hand frame: wrist, thumb base, four knuckles."""
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32
 from scipy.ndimage import median_filter
 
-from hoifield.actors.skinned_model import Side
+from hoifield.actors.skinned_model import KEYPOINT_BONES, PALM_KEYPOINTS, Side
 from hoifield.observations.hand_track import HandTrack
-
-_BONES = tuple(zip((0, 1, 2, 3, 0, 5, 6, 7, 0, 9, 10, 11, 0, 13, 14, 15, 0, 17, 18, 19, 5, 9, 13), (*range(1, 21), 9, 13, 17)))
-_PALM = np.array([0, 1, 5, 9, 13, 17])
 
 
 @dataclass(frozen=True)
@@ -46,9 +43,9 @@ class HandRegion:
         canvas = np.zeros((height, width), np.uint8)
         points = np.round(self.keypoints - (left, top)).astype(np.int32)
         thickness = max(1, round(2 * radius * self.palm_size))
-        for first, second in _BONES:
+        for first, second in KEYPOINT_BONES:
             cv2.line(canvas, points[first].tolist(), points[second].tolist(), 1, thickness)
-        cv2.fillConvexPoly(canvas, cv2.convexHull(points[_PALM]), 1)
+        cv2.fillConvexPoly(canvas, cv2.convexHull(points[list(PALM_KEYPOINTS)]), 1)
         return canvas.astype(bool)
 
     def signed_distance(self, left: int, top: int, width: int, height: int) -> Float32[np.ndarray, "height width"]:

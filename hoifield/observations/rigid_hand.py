@@ -4,7 +4,8 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from hoifield.observations.hand_keypoint_model import PALM_KEYPOINTS, HandKeypointModel, HandState
+from hoifield.actors.skinned_model import PALM_KEYPOINTS
+from hoifield.observations.hand_keypoint_model import HandKeypointModel, HandState
 from hoifield.observations.hand_track import HandTrack
 
 UNKNOWNS = 73

@@ -6,12 +6,9 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
+from hoifield.actors.skinned_model import PALM_KEYPOINTS
 from hoifield.observations.frame_masks import LEFT_HAND, OBJECT, RIGHT_HAND, UNLABELLED
 from hoifield.observations.hand_track import HandTrack
-
-PALM_KEYPOINTS = (0, 1, 5, 9, 13, 17)
-"""Wrist, thumb base and knuckles. On nine hand-labelled frames of three real clips none of their detections lay on the held object, where
-11 of the 108 of the fingers did: a finger is often behind what it holds."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +92,8 @@ def _of_point(object_point: tuple[float, float, int], hands: tuple[HandTrack, ..
 
 
 def _of_palm(hand: HandTrack, frame: int, beside: Float[np.ndarray, "2"] | None) -> PointPrompt:
+    # On nine hand-labelled frames of three real clips none of the palm's detections lay on the held object, where 11 of
+    # the 108 of the fingers did, since a finger is often behind what it holds: palms, not fingers, say where a hand is.
     palm = hand.keypoints[frame, PALM_KEYPOINTS]
     points = palm if beside is None else np.concatenate([palm, beside[None]])
     return PointPrompt(frame, RIGHT_HAND if hand.side == "right" else LEFT_HAND, points, np.arange(len(points)) < len(palm))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hoifield.observations.training_samples import HAND_CLASS, ClipMaterial, TrainingSamples, draw_samples, join_samples
+from hoifield.observations.training_samples import HAND_CLASS, NO_SAMPLES, ClipMaterial, TrainingSamples, draw_samples, join_samples
 from hoifield.observations.working_frames import spread_frames
 
 SURE = 0.95
@@ -17,9 +17,8 @@ _LEAST_SHARE, _LEAST_FRAMES = 0.03, 0.25
 
 def samples_of_sights(material: ClipMaterial, rng: np.random.Generator) -> TrainingSamples:
     """Training pixels found without labels; none of class 1 where the eyes see no held object in most of the clip."""
-    empty = TrainingSamples(np.zeros((0, 0), np.float32), np.zeros(0, int), np.zeros(0, int))
     if not material.regions:
-        return empty
+        return NO_SAMPLES
     width, height = material.frames.width, material.frames.height
     whole = (0, 0, width, height)
     parts, holding = [], []
@@ -28,5 +27,5 @@ def samples_of_sights(material: ClipMaterial, rng: np.random.Generator) -> Train
         areas = np.bincount(share.argmax(-1)[known], minlength=3)
         holding.append(areas[1] > _LEAST_SHARE * areas[HAND_CLASS])
         wanted = [(known & (share[..., label] > SURE), label, count) for label, count in PER_FRAME.items()]
-        parts.append(draw_samples(material.features(frame, picture, whole), [*wanted, (~known, 0, _BEYOND)], frame, rng))
-    return join_samples(*parts) if np.mean(holding) >= _LEAST_FRAMES else empty
+        parts.append(draw_samples(material.features(frame, picture, whole), [*wanted, (~known, 0, _BEYOND)], rng))
+    return join_samples(*parts) if np.mean(holding) >= _LEAST_FRAMES else NO_SAMPLES

@@ -7,10 +7,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from hoifield.actors.skinned_model import SkinnedModel
+from hoifield.actors.skinned_model import PALM_KEYPOINTS, SkinnedModel
 from hoifield.geometry.cameras import Camera, project
 from hoifield.geometry.rotations import axis_angle_from_matrix, matrix_from_axis_angle
-from hoifield.observations.hand_keypoint_model import PALM_KEYPOINTS, HandKeypointModel, HandState
+from hoifield.observations.hand_keypoint_model import HandKeypointModel, HandState
 from hoifield.observations.hand_locked_poses import view_span
 from hoifield.observations.hand_track import HandTrack
 from hoifield.observations.object_track import ObjectTrack

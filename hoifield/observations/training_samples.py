@@ -22,12 +22,13 @@ class TrainingSamples:
 
     features: Float32[np.ndarray, "pixel feature"]
     classes: Int[np.ndarray, "pixel"]
-    frames: Int[np.ndarray, "pixel"]
-    """Frame each pixel comes from."""
 
     def thinned(self, step: int) -> "TrainingSamples":
         """Every `step`-th of them."""
-        return TrainingSamples(self.features[::step], self.classes[::step], self.frames[::step])
+        return TrainingSamples(self.features[::step], self.classes[::step])
+
+
+NO_SAMPLES = TrainingSamples(np.zeros((0, 0), np.float32), np.zeros(0, int))
 
 
 @dataclass(frozen=True)
@@ -109,30 +110,26 @@ def samples_of_masks(
     material: ClipMaterial, masks: dict[int, UInt8[np.ndarray, "height width"]], rng: np.random.Generator
 ) -> TrainingSamples:
     """Pixels of the labelled frames: per frame up to 6000 object, 5000 hand and 10000 background, half of these near the object."""
-    features, classes, frames = [], [], []
+    parts = []
     for frame, picture in material.frames.read(sorted(masks)):
         layers = material.features(frame, picture, (0, 0, material.frames.width, material.frames.height))
         labels = classes_of_mask(material, frame, masks[frame], layers)
         distance = region_distance(material.regions_of(frame), 0, 0, material.frames.width, material.frames.height)
         reach = float(np.quantile(distance[labels == 1], 0.98)) if (labels == 1).any() else 0.5
         near = distance < reach + 0.15
-        for where, class_number, wanted in (
+        wanted = [
             (labels == 1, 1, 6000),
             (labels == HAND_CLASS, HAND_CLASS, 5000),
             ((labels == 0) & near, 0, 6000),
             ((labels == 0) & ~near, 0, 4000),
-        ):
-            chosen = np.flatnonzero(where)
-            chosen = rng.choice(chosen, min(len(chosen), wanted), replace=False)
-            features.append(layers.reshape(-1, layers.shape[-1])[chosen])
-            classes.append(np.full(len(chosen), class_number))
-            frames.append(np.full(len(chosen), frame))
-    return TrainingSamples(np.concatenate(features), np.concatenate(classes), np.concatenate(frames))
+        ]
+        parts.append(draw_samples(layers, wanted, rng))
+    return join_samples(*parts)
 
 
 def samples_of_position(material: ClipMaterial, far: float, labelled: set[int], rng: np.random.Generator) -> TrainingSamples:
     """Pixels of other frames whose class position makes certain: skin on the bones, the strip of the arm, and all beyond `far`."""
-    features, classes, frames = [], [], []
+    parts = []
     chosen_frames = [frame for frame in spread_frames(material.frames.frame_count, 24) if frame not in labelled]
     width, height = material.frames.width, material.frames.height
     for frame, picture in material.frames.read(chosen_frames) if material.regions else ():
@@ -140,25 +137,18 @@ def samples_of_position(material: ClipMaterial, far: float, labelled: set[int], 
         regions = material.regions_of(frame)
         arm = np.logical_or.reduce([region.arm_strip(0, 0, width, height, spread=0.15) for region in regions])
         distance = region_distance(regions, 0, 0, width, height)
-        for where, class_number, wanted in (
+        wanted = [
             (certain_hand(material, frame, layers, 0.06), HAND_CLASS, 300),
             (arm & (distance < far), 0, 200),
             (distance > far, 0, 400),
-        ):
-            chosen = np.flatnonzero(where)
-            chosen = rng.choice(chosen, min(len(chosen), wanted), replace=False)
-            features.append(layers.reshape(-1, layers.shape[-1])[chosen])
-            classes.append(np.full(len(chosen), class_number))
-            frames.append(np.full(len(chosen), frame))
-    if not features:
-        return TrainingSamples(np.zeros((0, 0), np.float32), np.zeros(0, int), np.zeros(0, int))
-    return TrainingSamples(np.concatenate(features), np.concatenate(classes), np.concatenate(frames))
+        ]
+        parts.append(draw_samples(layers, wanted, rng))
+    return join_samples(*parts)
 
 
 def draw_samples(
     layers: Float32[np.ndarray, "rows columns feature"],
     wanted: list[tuple[Bool[np.ndarray, "rows columns"], int, int]],
-    frame: int,
     rng: np.random.Generator,
 ) -> TrainingSamples:
     """Pixels of one frame by lot: for each (where, class, count) up to so many."""
@@ -166,14 +156,12 @@ def draw_samples(
     chosen = [np.flatnonzero(where) for where, _, _ in wanted]
     chosen = [rng.choice(pixels, min(len(pixels), count), replace=False) for pixels, (_, _, count) in zip(chosen, wanted, strict=True)]
     classes = np.repeat([label for _, label, _ in wanted], [len(pixels) for pixels in chosen])
-    return TrainingSamples(flat[np.concatenate(chosen)], classes, np.full(len(classes), frame))
+    return TrainingSamples(flat[np.concatenate(chosen)], classes)
 
 
 def join_samples(*parts: TrainingSamples) -> TrainingSamples:
     """All of them as one, in order; those without pixels are left out."""
-    filled = [part for part in parts if len(part.classes)] or list(parts[:1])
-    return TrainingSamples(
-        np.concatenate([part.features for part in filled]),
-        np.concatenate([part.classes for part in filled]),
-        np.concatenate([part.frames for part in filled]),
-    )
+    filled = [part for part in parts if len(part.classes)]
+    if not filled:
+        return NO_SAMPLES
+    return TrainingSamples(np.concatenate([part.features for part in filled]), np.concatenate([part.classes for part in filled]))

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float, Float32, UInt8
 from torch import Tensor
 
+from hoifield.actors.skinned_model import KEYPOINT_BONES, PALM_KEYPOINTS
 from hoifield.priors.eyes_network import KEYPOINT_CHANNELS
 
 EYES_SIZE = 192
@@ -14,8 +15,6 @@ BEYOND = 127
 """Grey of what lies beyond the camera's picture."""
 HEAT_SPREAD, HINT_SPREAD = 1.3, 4.0
 """Standard deviations: of a keypoint's heat in pixels of the quarter-size map, of a click in pixels of the crop."""
-BONES = tuple(zip((0, 1, 2, 3, 0, 5, 6, 7, 0, 9, 10, 11, 0, 13, 14, 15, 0, 17, 18, 19, 5, 9, 13), (*range(1, 21), 9, 13, 17), strict=True))
-PALM = (0, 1, 5, 9, 13, 17)
 
 
 def eyes_maps(
@@ -44,9 +43,9 @@ def _bones(keypoints: Float[np.ndarray, "keypoint=21 2"], size: int) -> Float32[
     """Finger bones drawn from wrist (dark) to tip (light) over the filled palm."""
     canvas = np.zeros((size, size), np.uint8)
     points = np.clip(np.round(keypoints), -4 * size, 4 * size).astype(np.int32)
-    cv2.fillConvexPoly(canvas, cv2.convexHull(points[list(PALM)]), 60)
+    cv2.fillConvexPoly(canvas, cv2.convexHull(points[list(PALM_KEYPOINTS)]), 60)
     extent = float(np.ptp(keypoints, axis=0).max())
-    for first, second in BONES:
+    for first, second in KEYPOINT_BONES:
         cv2.line(canvas, points[first].tolist(), points[second].tolist(), 100 + 40 * ((second - 1) % 4), max(1, round(0.04 * extent)))
     return canvas.astype(np.float32) / 255
 

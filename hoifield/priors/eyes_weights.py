@@ -12,6 +12,7 @@ from hoifield.storage import sha256_of
 from hoifield.tensor_files import read_tensors
 
 EYES = "eyes.safetensors"
+REMEDY = "install hoifield again, whole"
 _PACKAGE = Path(__file__).resolve().parents[1]
 PLACES = (_PACKAGE / "pretrained", _PACKAGE.parent / "pretrained")
 """Where an installed package and a checkout keep their weights."""
@@ -23,14 +24,18 @@ def load_eyes() -> EyesNetwork:
     for place in PLACES:
         if (place / EYES).is_file():
             return read_eyes(place / EYES)
-    raise MissingInput("HF-EYE-001", f"the weights {EYES!r} are not where hoifield is installed", "install hoifield again, whole")
+    raise MissingInput("HF-EYE-001", f"the weights {EYES!r} are not where hoifield is installed", REMEDY)
 
 
 def read_eyes(path: Path) -> EyesNetwork:
     """The network with the weights of a file, which must have the sha256 of the card beside it (`eyes.json`)."""
-    card = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-    if sha256_of(path) != card["sha256"]:
-        raise RefusedInput("HF-EYE-002", f"{path.name!r} is not the file that its card describes", "install hoifield again, whole")
+    card = path.with_suffix(".json")
+    try:
+        stated = json.loads(card.read_text(encoding="utf-8"))["sha256"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RefusedInput("HF-EYE-002", f"the card {card.name!r} of {path.name!r} cannot be read ({error})", REMEDY) from error
+    if sha256_of(path) != stated:
+        raise RefusedInput("HF-EYE-002", f"{path.name!r} is not the file that its card describes", REMEDY)
     network = EyesNetwork()
     weights, _ = read_tensors(path)
     network.load_state_dict({name: value.float() if value.is_floating_point() else value for name, value in weights.items()})

@@ -26,15 +26,13 @@ from hoifield.synthetic.appearance import (
     Look,
     ambient_access,
     encoded,
-    linear,
     lit_share,
-    shade,
     surface_colours,
 )
 from hoifield.synthetic.grasp import GraspSearch
 from hoifield.synthetic.object_shapes import SHAPE_NAMES, make_held_object
 from hoifield.synthetic.photographs import Photographs
-from hoifield.synthetic.render_clip import interpolate_vertices
+from hoifield.synthetic.render_clip import light_surfaces
 from hoifield.synthetic.scene_mesh import Arrangement, SceneParts
 from hoifield.synthetic.solid_texture import SkinName
 
@@ -253,14 +251,9 @@ def _shaded(
 ) -> tuple[UInt8[np.ndarray, "size size 3"], UInt8[np.ndarray, "size size"]]:
     """Picture and cover, drawn at twice the size and averaged."""
     fine_K = np.diag([2.0, 2.0, 1.0]) @ K
-    _, face_index, barycentric = rasterise_mesh(vertices, faces, fine_K, 2 * size, 2 * size)
-    covered = face_index >= 0
-    values = interpolate_vertices(attributes, faces, face_index[covered], barycentric[covered])
-    seen = part[face_index[covered]]
-    normals = values[:, 7:] / np.maximum(np.linalg.norm(values[:, 7:], axis=1, keepdims=True), 1e-9)
-    albedo = linear(dress.colours(seen, values[:, :3], values[:, 3:5]))
+    covered, seen = light_surfaces(vertices, faces, part, attributes, fine_K, (2 * size, 2 * size), dress.colours, dress.look.object_skin)
     light = np.zeros((2 * size, 2 * size, 4), np.float32)
-    light[covered, :3] = shade(albedo, normals, values[:, 5], values[:, 6], seen, dress.look.object_skin)
+    light[covered, :3] = seen
     light[covered, 3] = 1.0
     summed = cv2.resize(light, (size, size), interpolation=cv2.INTER_AREA)
     colour = encoded(summed[..., :3] / np.maximum(summed[..., 3:], 1e-6))

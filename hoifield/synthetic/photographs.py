@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from hoifield.clip.open_clip import open_clip
+from hoifield.errors import MissingInput
 
 OF_PACKAGES = (
     ("skimage", ("astronaut.png", "brick.png", "chelsea.png", "coffee.png", "coins.png", "grass.png", "gravel.png", "hubble_deep_field.jpg",
@@ -26,14 +27,15 @@ class Photographs:
 
     @staticmethod
     def of_packages() -> "Photographs":
-        """What scikit-image and scikit-learn bring along."""
+        """What scikit-image and scikit-learn bring along. Raises MissingInput (HF-SYN-012) where a version brings less."""
         pictures = []
         for package, names, folder in OF_PACKAGES:
             root = Path(str(files(package))) / folder
             for name in names:
-                picture = cv2.imread(str(root / name), cv2.IMREAD_COLOR) if (root / name).is_file() else None
-                if picture is not None:
-                    pictures.append(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB))
+                picture = cv2.imread(str(root / name), cv2.IMREAD_COLOR)
+                if picture is None:
+                    raise MissingInput("HF-SYN-012", f"{package} does not bring {name!r}", "install the versions of requirements.lock")
+                pictures.append(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB))
         return Photographs(tuple(pictures))
 
     def with_frames(self, clips: tuple[Path, ...], each: int = 6) -> "Photographs":

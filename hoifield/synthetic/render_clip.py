@@ -1,8 +1,9 @@
 """Pictures, labels and depth of a clip, frame by frame."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
@@ -16,7 +17,10 @@ from hoifield.synthetic.hand_object_motion import Moment
 from hoifield.synthetic.room import Room
 from hoifield.synthetic.scene_mesh import Arrangement, SceneParts
 from hoifield.synthetic.scene_sequence import SceneSequence
+from hoifield.synthetic.solid_texture import SkinName
 
+SurfaceColours = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+"""sRGB of surface points from their parts, places at rest and marks."""
 SUPERSAMPLING = 2
 HAND_LABELS: dict[Side, int] = {"right": 2, "left": 3}
 NOISE = 0.007
@@ -55,16 +59,29 @@ class RenderedFrame:
     object_seen: Bool[np.ndarray, "vertex"]
 
 
-def interpolate_vertices(
-    attributes: Float[np.ndarray, "vertex value"],
+def light_surfaces(
+    vertices: Float[np.ndarray, "vertex 3"],
     faces: Int[np.ndarray, "face 3"],
-    face_index: Int[np.ndarray, "pixel"],
-    barycentric: Float[np.ndarray, "pixel 3"],
-) -> Float[np.ndarray, "pixel value"]:
-    """What the vertices carry, at points of their faces."""
-    values = np.empty((len(face_index), attributes.shape[1]))
-    _interpolate(attributes, faces, face_index, barycentric, values)
-    return values
+    face_part: Int[np.ndarray, "face"],
+    attributes: Float[np.ndarray, "vertex 10"],
+    K: Float[np.ndarray, "3 3"],
+    size: tuple[int, int],
+    colours: SurfaceColours,
+    object_skin: SkinName,
+) -> tuple[Bool[np.ndarray, "height width"], Float[np.ndarray, "pixel 3"]]:
+    """Which pixels of a picture of `size` (width, height) the surfaces cover, and their linear light there.
+
+    `vertices` are in the camera; `attributes` are the place at rest (3), marks (2), ambient access, lit share, and the normal (3).
+    """
+    _, face_index, barycentric = rasterise_mesh(vertices, faces, K, *size)
+    covered = face_index >= 0
+    hit = face_index[covered]
+    values = np.empty((len(hit), attributes.shape[1]))
+    _interpolate(attributes, faces, hit, barycentric[covered], values)
+    part = face_part[hit]
+    normals = values[:, 7:] / np.maximum(np.linalg.norm(values[:, 7:], axis=1, keepdims=True), 1e-9)
+    albedo = linear(colours(part, values[:, :3], values[:, 3:5]))
+    return covered, shade(albedo, normals, values[:, 5], values[:, 6], part, object_skin)
 
 
 @njit(cache=True, parallel=True, error_model="numpy")
@@ -150,16 +167,11 @@ def _draw_light(
 ) -> Float[np.ndarray, "height width 3"]:
     """Linear light of one instant; `shadows` are ambient access and lit share per vertex, T is T_camera_hand."""
     vertices = arrangement.mesh.vertices @ T[:3, :3].T + T[:3, 3]
-    _, face_index, barycentric = rasterise_mesh(vertices, parts.faces, K, room.shape[1], room.shape[0])
-    covered = face_index >= 0
     attributes = np.concatenate([parts.rest, parts.marks, shadows, arrangement.normals @ T[:3, :3].T], axis=1)
-    hit = face_index[covered]
-    values = interpolate_vertices(attributes, parts.faces, hit, barycentric[covered])
-    part = parts.face_part[hit]
-    normals = values[:, 7:] / np.maximum(np.linalg.norm(values[:, 7:], axis=1, keepdims=True), 1e-9)
-    albedo = linear(surface_colours(part, values[:, :3], values[:, 3:5], look))
+    colours, size = partial(surface_colours, look=look), (room.shape[1], room.shape[0])
+    covered, seen = light_surfaces(vertices, parts.faces, parts.face_part, attributes, K, size, colours, look.object_skin)
     light = room.copy()
-    light[covered] = shade(albedo, normals, values[:, 5], values[:, 6], part, look.object_skin)
+    light[covered] = seen
     return light
 
 

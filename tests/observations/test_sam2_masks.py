@@ -11,12 +11,12 @@ import cv2
 import numpy as np
 import pytest
 
+from hoifield.actors.skinned_model import PALM_KEYPOINTS
 from hoifield.clip.clip import Clip
 from hoifield.errors import HoifieldError, MissingDependency, MissingInput, RefusedInput, UsageError
 from hoifield.observations.frame_masks import BACKGROUND, LEFT_HAND, NOT_OBJECT, OBJECT, RIGHT_HAND, UNLABELLED, FrameMasks
 from hoifield.observations.hand_track import HandTrack
 from hoifield.observations.sam2_masks import propagate_with_sam2, require_sam2
-from hoifield.observations.sam2_prompts import PALM_KEYPOINTS
 
 WIDTH, HEIGHT, FRAMES = 200, 150, 6
 _ANGLES = np.radians([-150, -115, -95, -75, -55])

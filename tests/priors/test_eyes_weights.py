@@ -39,6 +39,15 @@ def test_a_changed_file_is_refused(copied: Path) -> None:
         read_eyes(copied)
 
 
+@pytest.mark.parametrize("card", [None, "{}", "[]", "not json"])
+def test_weights_without_a_card_that_vouches_for_them_are_refused(card: str | None, copied: Path) -> None:
+    copied.with_suffix(".json").unlink()
+    if card is not None:
+        copied.with_suffix(".json").write_text(card)
+    with pytest.raises(RefusedInput, match="HF-EYE-002"):
+        read_eyes(copied)
+
+
 @pytest.fixture(scope="module")
 def maker(tmp_path_factory: pytest.TempPathFactory) -> LessonMaker:
     """One scene with an object whose number is beyond those of the training."""
