@@ -15,6 +15,7 @@ from hoifield.actors.choose_actor import load_actor
 from hoifield.actors.rigged_hand import load_rigged_hand
 from hoifield.errors import InternalError
 from hoifield.synthetic.held_pictures import SceneSettings, make_held_pictures
+from hoifield.synthetic.held_scenes import SceneRecipe
 from hoifield.synthetic.photographs import Photographs
 
 out, first, last = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
@@ -25,8 +26,8 @@ out.mkdir(parents=True, exist_ok=True)
 photographs = Photographs.of_packages().with_frames(clips)
 actor = load_rigged_hand(Path(options["hand"]), "right") if "hand" in options else load_actor("anny", "right")
 low, high = (int(number) for number in options.get("instances", "1,999").split(","))
-objects = tuple(options["objects"].split(",")) if "objects" in options else SceneSettings().objects
-settings = SceneSettings(objects=objects, instances=(low, high))
+objects = tuple(options["objects"].split(",")) if "objects" in options else SceneRecipe().objects
+settings = SceneSettings(recipe=SceneRecipe(objects, (low, high)))
 for seed in range(first, last):
     path = out / f"{seed:06d}.npz"
     if path.is_file():

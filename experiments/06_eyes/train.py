@@ -4,7 +4,6 @@ PICTURES is the folder of make_pictures.py; clips lend frames as backgrounds. Wh
 averaged weights in half precision and OUT/eyes.json says how they came about.
 """
 
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -16,11 +15,11 @@ from torch.nn import functional
 
 from hoifield.priors.eyes_input import EYES_SIZE, eyes_maps, stack_maps
 from hoifield.priors.eyes_network import EyesNetwork
+from hoifield.priors.eyes_weights import EYES
+from hoifield.priors.pretrained import write_pretrained
 from hoifield.priors.train_network import TrainingSettings, train_network
-from hoifield.storage import sha256_of
 from hoifield.synthetic.lessons import Hardness, LessonMaker
 from hoifield.synthetic.photographs import Photographs
-from hoifield.tensor_files import write_tensors
 
 BATCH = 16
 WEIGHTS = torch.tensor([0.7, 1.6, 1.0, 0.8])
@@ -70,12 +69,8 @@ print(f"{sum(weight.numel() for weight in network.parameters())} weights", flush
 settings = TrainingSettings(steps=int(numbers["steps"]))
 taught = train_network(network, lesson, measure_loss, settings, out, lambda line: print(line, flush=True), numbers["seconds"])
 if taught is not None:
-    path = out / "eyes.safetensors"
-    write_tensors(path, {name: value.half() if value.is_floating_point() else value for name, value in taught.state_dict().items()})
     card = {
         "what": "EyesNetwork of hoifield/priors/eyes_network.py: background, held object, hand and other limbs in a crop about a hand",
-        "sha256": sha256_of(path),
-        "licence": "Apache-2.0",
         "recipe": "experiments/06_eyes/outcome.md",
         "scenes": len(maker.scenes),
         "clips": [clip.name for clip in clips],
@@ -83,4 +78,4 @@ if taught is not None:
         "seed": int(numbers["seed"]),
         **asdict(settings),
     }
-    path.with_suffix(".json").write_text(json.dumps(card, indent=1) + "\n")
+    write_pretrained(out / EYES, taught, card)

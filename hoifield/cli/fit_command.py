@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import tyro
 
 from hoifield.cli.console import ProgressConsole
-from hoifield.cli.options import parse_object_point, require_folder, require_sam2_weights, require_seed
+from hoifield.cli.options import parse_object_point, parse_prior, require_folder, require_sam2_weights, require_seed
 from hoifield.errors import ConfigurationError, ExitCode
 
 
@@ -27,6 +27,10 @@ class FitCommand:
     """Which hand holds the object."""
     actor: Literal["auto", "anny", "mano"] = "auto"
     """Hand model: the built-in one, or your own MANO file (HOIFIELD_MANO_DIR)."""
+    category: str = "unknown"
+    """What the object is called: mug, bottle, box, bowl, can, ring, kettle, knife, toy-car; it helps where the clip does not show it."""
+    prior: Annotated[str, tyro.conf.arg(metavar="auto|off|FILE")] = "auto"
+    """The geometry prior, for the sides that the clip does not show: the one that comes along, none, or weights with their card."""
     intrinsics: Annotated[str | None, tyro.conf.arg(metavar="FX,FY,CX,CY|FILE")] = None
     """Camera, pixels of the clip; without it the focal length is guessed, and depth is known only up to that guess."""
     object_point: Annotated[str | None, tyro.conf.arg(metavar="X,Y[,FRAME]")] = None
@@ -56,12 +60,13 @@ class FitCommand:
         from hoifield.pipelines.observe import ObserveConfig
 
         use_threads()
+        prior = parse_prior(self.prior)
         point = parse_object_point(self.object_point)
         named = bring_clip(self.video, self.masks, self.intrinsics)
         require_sam2_weights(self.sam2_weights, named.masks, point)
         out = self.out or Path("runs") / named.name
         observe = ObserveConfig(self.hand, self.actor, named.intrinsics, named.masks, point, self.seed, self.sam2_weights)
-        config = FitVideoConfig(observe, self.preset, self.device, self.max_frames, self.seed)
+        config = FitVideoConfig(observe, self.preset, self.device, self.max_frames, self.seed, self.category, prior)
         with ProgressConsole() as console:
             outcome = fit_video(named.video, out, config, console.announce, console.announce_step)
             if outcome.was_done:

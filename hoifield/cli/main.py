@@ -13,6 +13,7 @@ from hoifield.cli.doctor_command import DoctorCommand
 from hoifield.cli.fit_command import FitCommand
 from hoifield.cli.look_commands import CompareCommand, ExportCommand, ReportCommand, ViewCommand
 from hoifield.cli.observe_command import ObserveCommand
+from hoifield.cli.prior_commands import PriorCommand
 from hoifield.cli.track_command import TrackCommand
 from hoifield.cli.truth_commands import EvaluateCommand, SynthCommand
 from hoifield.errors import ExitCode, HoifieldError
@@ -28,6 +29,7 @@ Command = (
     | Annotated[ExportCommand, tyro.conf.subcommand("export")]
     | Annotated[CompareCommand, tyro.conf.subcommand("compare")]
     | Annotated[TrackCommand, tyro.conf.subcommand("track")]
+    | Annotated[PriorCommand, tyro.conf.subcommand("prior")]
     | Annotated[DoctorCommand, tyro.conf.subcommand("doctor")]
 )
 

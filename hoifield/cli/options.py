@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Literal
 
 from hoifield.errors import ConfigurationError, MissingInput, UsageError
 
@@ -18,6 +19,18 @@ def parse_object_point(text: str | None) -> tuple[float, float, int] | None:
     if not sound or (len(numbers) == 3 and not numbers[2].is_integer()):
         raise UsageError("HF-CFG-001", f"--object-point {text!r} is not X,Y or X,Y,FRAME", "give pixels of the clip, for example 320,240,0")
     return numbers[0], numbers[1], int(numbers[2]) if len(numbers) == 3 else 0
+
+
+def parse_prior(text: str) -> Literal["auto", "off"] | Path:
+    """The --prior that is meant. Raises MissingInput (HF-CFG-011) for a file that is not there."""
+    match text:
+        case "auto":
+            return "auto"
+        case "off":
+            return "off"
+    if not Path(text).is_file():
+        raise MissingInput("HF-CFG-011", f"--prior {text!r} is not a file", "give auto, off, or the weights that `hoifield prior train` wrote")
+    return Path(text)
 
 
 def require_folder(path: Path | None, option: str) -> None:

@@ -12,6 +12,7 @@ from torch import Tensor
 from hoifield.errors import InternalError
 from hoifield.fitting.adam import NamedAdam
 from hoifield.fitting.frame_pixels import FramePixels, PixelBatch
+from hoifield.fitting.imagined_views import Imagination, imagine_unseen, imagined_loss
 from hoifield.fitting.parameter_groups import parameters_of
 from hoifield.fitting.schedule import rate_factor, surface_width
 from hoifield.fitting.stage import FieldStage
@@ -26,6 +27,10 @@ CACHE_EVERY = 50
 """Steps between two readings of the object's field into the grid that rays are sampled by; checkpoints fall on these steps."""
 CACHE_RESOLUTION = 64
 MOST_SKIPPED_STEPS = 20
+IMAGINED_RAYS = 512
+"""Rays of unseen sides looked at in one step."""
+FADING = 0.4
+"""Share of a stage's steps over which the geometry prior falls silent."""
 HULL_SLACK = 0.005
 """Metres by which the object may reach beyond its first hull: what masks and poses are off."""
 
@@ -47,6 +52,7 @@ def run_field_stage(
     optimiser: NamedAdam,
     first_step: int,
     after_step: Callable[[StepReport, bool], None],
+    imagination: Imagination | None = None,
 ) -> None:
     """Steps `first_step` .. of the stage; `after_step(report, at_cache)` is told of each, `at_cache` where a checkpoint may be taken.
 
@@ -54,15 +60,19 @@ def run_field_stage(
     not finite is skipped; too many of them raise InternalError (HF-FIT-003).
     """
     skipped = 0
-    lookup = read_object_grid(scene)
+    lookup, imagined = read_object_grid(scene), None
     for step in range(first_step, stage.steps):
         if step % CACHE_EVERY == 0:
             lookup = read_object_grid(scene)
+            if imagination is not None and stage.weights.imagined > 0 and scene.actors:
+                imagined = imagine_unseen(imagination, scene, pixels, lookup, seed * 1_000_003 + step, step / stage.steps)
         progress = step / stage.steps
         generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
         batch = _draw(pixels, scene.frames.frame_count, stage, np.random.default_rng((seed, step)))
         sampling = SamplingConfig(surface_width(progress, stage.width_start, stage.width_end), stage.object_samples, stage.hand_samples)
         losses = field_losses(scene, stage, batch, lookup, sampling, generator)
+        if imagined is not None:
+            losses["imagined"] = stage.weights.imagined * fading(progress) * imagined_loss(scene.object_distance, imagined, IMAGINED_RAYS, generator)
         total = torch.stack(list(losses.values())).sum()
         optimiser.zero_grad()
         total.backward()
@@ -74,6 +84,11 @@ def run_field_stage(
                 raise InternalError("HF-FIT-003", f"{skipped} steps of stage {stage.name} had no finite gradient", "try another --seed, and report it")
         report = StepReport(step, float(total.detach()), {name: float(loss.detach()) for name, loss in losses.items()})
         after_step(report, (step + 1) % CACHE_EVERY == 0)
+
+
+def fading(progress: float) -> float:
+    """What is imagined counts less and less in the last part of a stage, so that it ends with what was seen."""
+    return min(1.0, (1.0 - progress) / FADING)
 
 
 def build_optimiser(scene: Scene, stage: FieldStage) -> NamedAdam:

@@ -11,6 +11,7 @@ from hoifield.errors import Interrupted
 from hoifield.fitting.adam import NamedAdam
 from hoifield.fitting.checkpoint import FitPosition, read_checkpoint, write_checkpoint
 from hoifield.fitting.frame_pixels import FramePixels
+from hoifield.fitting.imagined_views import Imagination
 from hoifield.fitting.placement_evidence import gather_placement_evidence
 from hoifield.fitting.refine_placement import refine_placement
 from hoifield.fitting.run_field_stage import StepClock, StepReport, build_optimiser, read_object_grid, run_field_stage
@@ -49,6 +50,8 @@ class FitPlan:
     stages: tuple[Stage, ...]
     seed: int
     checkpoint_every_s: float = 60.0
+    imagination: Imagination | None = None
+    """The geometry prior, for unseen sides."""
 
 
 def run_stages(scene: Scene, plan: FitPlan, observations: Observations, pixels: FramePixels, store: CheckpointStore, listener: FitListener) -> None:
@@ -105,7 +108,8 @@ class _FieldStageRunner:
                 if self.listener.stop_requested():
                     raise Interrupted("HF-FIT-004", f"stopped after step {report.step + 1} of {self.stage.name}", "run the same command again to go on")
 
-        run_field_stage(self.scene, self.stage, pixels, self.plan.seed * 100 + self.number, optimiser, first_step, after_step)
+        seed = self.plan.seed * 100 + self.number
+        run_field_stage(self.scene, self.stage, pixels, seed, optimiser, first_step, after_step, self.plan.imagination)
 
     def _save(self, optimiser: NamedAdam, step: int) -> None:
         position = FitPosition(self.number, step)

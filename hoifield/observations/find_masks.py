@@ -84,7 +84,7 @@ def find_masks(
     `given_masks` is a folder of `%06d.png`: labels given for a frame are kept as they are and carried on to the other frames.
     Without it, `object_point` = (x, y, frame) in clip pixels names the object once; without either, the object is what the eyes
     (`network`, else the kept ones) see in the hand. A classifier of the clip's own colours, taught by labels or eyes, sharpens what they see.
-    `camera` fixes the clip's size. Errors: HF-MSK-001 to -009, HF-EYE-001, -002.
+    `camera` fixes the clip's size. Errors: HF-MSK-001 to -009, HF-NET-001, -002.
     """
     frames = WorkingFrames(clip)
     size = (frames.width, frames.height)

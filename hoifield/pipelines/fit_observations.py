@@ -9,6 +9,7 @@ import torch
 from hoifield.actors.skinned_model import Side, SkinnedModel
 from hoifield.clip.clip import Clip
 from hoifield.fitting.frame_pixels import load_frame_pixels
+from hoifield.fitting.imagined_views import Imagination
 from hoifield.fitting.run_stages import FitPlan, run_stages
 from hoifield.fitting.stage import Stage
 from hoifield.observations.observations import Observations
@@ -29,13 +30,19 @@ StepAnnounce = Callable[[str, int, int], None]
 
 
 def fit_observations(
-    run: RunFolder, clip: Clip, observations: Observations, actors: dict[Side, SkinnedModel], preset: Preset, listener: "RunListener"
+    run: RunFolder,
+    clip: Clip,
+    observations: Observations,
+    actors: dict[Side, SkinnedModel],
+    preset: Preset,
+    listener: "RunListener",
+    imagination: Imagination | None = None,
 ) -> tuple[FitResult, float]:
     """The result (its summary left empty) and the fitted scene's peak signal-to-noise ratio, dB. Errors of the stages."""
     torch.manual_seed(preset.scene.seed)
     pixels = load_frame_pixels(clip, observations)
     scene = initialise_scene(observations, clip.time_s, pixels.camera, actors, preset.scene)
-    run_stages(scene, FitPlan(preset.stages, preset.scene.seed), observations, pixels, run, listener)
+    run_stages(scene, FitPlan(preset.stages, preset.scene.seed, imagination=imagination), observations, pixels, run, listener)
     width = last_width(preset.stages)
     return collect_result(scene, observations, clip, actors, preset.mesh_resolution, width), measure_psnr(scene, pixels, width, preset.scene.seed)
 

@@ -11,6 +11,7 @@ from hoifield.actors.choose_actor import load_actor
 from hoifield.clip.clip import Clip
 from hoifield.clip.open_clip import open_clip
 from hoifield.errors import MissingDependency
+from hoifield.fitting.imagined_views import Imagination
 from hoifield.observations.observations import Observations
 from hoifield.observations.observations_folder import load_observations, save_observations
 from hoifield.pipelines.fit_observations import RunListener, StepAnnounce, fit_observations
@@ -18,6 +19,8 @@ from hoifield.pipelines.observe import Announce, ObserveConfig, observe_clip
 from hoifield.pipelines.presets import Preset, PresetName, build_preset, for_loose_poses
 from hoifield.pipelines.summarise import summarise, summarise_refusal
 from hoifield.pipelines.write_outputs import write_refused_outputs, write_run_outputs
+from hoifield.priors.geometry_network import CATEGORIES, category_of
+from hoifield.priors.geometry_prior import load_geometry_prior, read_geometry_prior
 from hoifield.runlog.run_folder import RunFolder
 from hoifield.runlog.stop_request import StopRequest
 from hoifield.storage import is_committed
@@ -33,6 +36,10 @@ class FitVideoConfig:
     device: Literal["auto", "cpu", "cuda"] = "auto"
     most_frames: int | None = None
     seed: int = 0
+    category: str = "unknown"
+    """What the user calls the object."""
+    prior: Literal["auto", "off"] | Path = "auto"
+    """The geometry prior for unseen sides: the one that came along, none, or a file of weights."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +56,7 @@ class FitOutcome:
 def fit_video(path: Path, out: Path, config: FitVideoConfig, announce: Announce, announce_step: StepAnnounce) -> FitOutcome:
     """Reconstructs hand and object of one clip into the run folder `out`; called again, it resumes, or says that it is done."""
     started = time.monotonic()
-    preset = choose_preset(config)
+    preset, imagination = choose_preset(config), choose_imagination(config, announce)
     clip = open_clip(path)
     announce(f"clip {clip.name}: {clip.frame_count} frames, {clip.width} x {clip.height}, {clip.frames_per_second:.1f} per second")
     identity = {
@@ -58,6 +65,7 @@ def fit_video(path: Path, out: Path, config: FitVideoConfig, announce: Announce,
         "preset": preset.name,
         "frames": preset.most_frames,
         "seed": config.seed,
+        "prior": None if imagination is None else [imagination.prior.card["sha256"], imagination.category],
     }
     with RunFolder.open(out, identity) as run, StopRequest() as stop:
         if is_committed(out / "result") and is_committed(out / "report"):
@@ -75,7 +83,7 @@ def fit_video(path: Path, out: Path, config: FitVideoConfig, announce: Announce,
             preset = for_loose_poses(preset)
         listener = RunListener(run.path, preset.stages, stop, announce_step)
         announce(f"fitting {len(observations.fit_frames)} frames ({preset.name})")
-        result, psnr_db = fit_observations(run, clip, observations, actors, preset, listener)
+        result, psnr_db = fit_observations(run, clip, observations, actors, preset, listener, imagination)
         total_s = time.monotonic() - started
         seconds = {"observe": observed_s, "fit": total_s - observed_s, "total": total_s}
         result = summarise(result, clip, observations, actors, preset.name, config.seed, seconds, psnr_db)
@@ -98,6 +106,17 @@ def choose_preset(config: FitVideoConfig) -> Preset:
     named = "draft" if config.preset == "auto" else config.preset
     preset = named if isinstance(named, Preset) else build_preset(named, config.seed)
     return preset if config.most_frames is None else replace(preset, most_frames=config.most_frames)
+
+
+def choose_imagination(config: FitVideoConfig, announce: Announce) -> Imagination | None:
+    """The geometry prior that the options ask for, with the user's word for the object. Raises as `find_pretrained` and `read_card`."""
+    if config.prior == "off":
+        return None
+    prior = load_geometry_prior() if config.prior == "auto" else read_geometry_prior(config.prior)
+    category = category_of(config.category)
+    if category == "unknown" != config.category:
+        announce(f"the prior knows no {config.category!r}: it takes the object for anything ({', '.join(CATEGORIES[1:])} are known)")
+    return Imagination(prior, category)
 
 
 def observe_in_run(run: RunFolder, clip: Clip, config: ObserveConfig, most_frames: int, announce: Announce) -> Observations:

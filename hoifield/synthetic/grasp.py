@@ -1,6 +1,6 @@
 """A hand takes an object: by one of its grips where it has some, else by its body. Placed, closed, refined, and checked."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -53,11 +53,11 @@ class GraspSearch:
         axis_angle = torch.einsum("jab,fjb->fja", self.actor.joint_axes, angles)
         return self.actor.pose(self.shape, axis_angle, torch.eye(4).expand(len(angles), 4, 4)).vertices
 
-    def find(self) -> Grasp:
-        """The first of the most promising placements that holds. Raises InternalError (HF-SYN-002) if none does."""
+    def find(self, accepts: Callable[[Grasp], bool] = grasp_holds) -> Grasp:
+        """The first of the most promising placements that is accepted. Raises InternalError (HF-SYN-002) if none is."""
         tried = []
         for grasp in self._by_grips(self.grips) if self.grips else chain(self._by_body(), self._by_grips(_grips_about(self.mesh))):
-            if grasp_holds(grasp):
+            if accepts(grasp):
                 return grasp
             tried.append(grasp)
         best = min(tried, key=lambda grasp: max(grasp.deepest, grasp.crossing))

@@ -105,6 +105,15 @@ def grasp_holds(grasp: Grasp) -> bool:
     return enough and max(grasp.deepest, grasp.crossing) <= DEEPEST_PENETRATION and grasp.closure <= LARGEST_RESIDUAL
 
 
+def grasp_is_likely(grasp: Grasp) -> bool:
+    """Whether a picture of it would pass for one of a held object: two fingers touch, thumb or palm as well, 5 mm of crossing at most.
+
+    For learning what lies in hands, where many different grasps are worth more than exact ones.
+    """
+    enough = len(grasp.touching) >= 2 and ("thumb" in grasp.touching or grasp.palm_touches)
+    return enough and max(grasp.deepest, grasp.crossing) <= 0.005
+
+
 def closure_residual(points: Float[np.ndarray, "contact 3"], normals: Float[np.ndarray, "contact 3"]) -> float:
     """Largest share of the grip force by which the contacts fail to answer a small force or moment; 0 for force closure.
 

@@ -29,8 +29,7 @@ from hoifield.synthetic.appearance import (
     lit_share,
     surface_colours,
 )
-from hoifield.synthetic.grasp import GraspSearch
-from hoifield.synthetic.object_shapes import SHAPE_NAMES, make_held_object
+from hoifield.synthetic.held_scenes import SceneRecipe, draw_held_scene
 from hoifield.synthetic.photographs import Photographs
 from hoifield.synthetic.render_clip import light_surfaces
 from hoifield.synthetic.scene_mesh import Arrangement, SceneParts
@@ -68,23 +67,18 @@ class SceneSettings:
 
     views: int = 24
     size: int = 256
-    objects: tuple[str, ...] = ("mug", "bottle", "bowl", "kettle", "knife", "toy-car", "tool", "box", "can", "ring")
-    """Families or mesh files."""
-    instances: tuple[int, int] = (1, 999)
-    """First and last number of the families' objects; those of the benchmark have 1000 and more."""
+    recipe: SceneRecipe = SceneRecipe()
 
 
 def make_held_pictures(actors: tuple[SkinnedModel, ...], photographs: Photographs, seed: int, settings: SceneSettings) -> HeldPictures:
     """The views of the scene `seed` draws. `actors` are right hands. Raises InternalError (HF-SYN-002) where no grasp is found."""
     generator = np.random.default_rng((seed, 71))
     actor = actors[generator.integers(len(actors))]
-    shape = np.clip(0.8 * generator.normal(size=10), -1.6, 1.6)
-    name, instance = settings.objects[seed % len(settings.objects)], int(generator.integers(settings.instances[0], settings.instances[1] + 1))
-    held = make_held_object(name, instance if name in SHAPE_NAMES else 0)
-    grasp = GraspSearch(actor, held.mesh, torch.from_numpy(shape).float(), seed, held.grips).find()
-    parts = SceneParts.of(actor, shape, _stretched(held.mesh, grasp.T_hand_object, generator))
-    arrangement = parts.arranged(grasp.pose, grasp.T_hand_object)
-    posed = actor.pose(torch.from_numpy(shape).float(), torch.from_numpy(grasp.pose)[None].float(), torch.eye(4)[None])
+    held = draw_held_scene(actor, generator, seed, settings.recipe)
+    mesh = held.object_mesh
+    parts = SceneParts.of(actor, held.shape, Mesh(held.draw_stretch(generator).points(mesh.vertices), mesh.faces))
+    arrangement = parts.arranged(held.pose, held.T_hand_object)
+    posed = actor.pose(torch.from_numpy(held.shape).float(), torch.from_numpy(held.pose)[None].float(), torch.eye(4)[None])
     scene = _Scene(
         parts,
         arrangement,
@@ -99,7 +93,7 @@ def make_held_pictures(actors: tuple[SkinnedModel, ...], photographs: Photograph
         cover=np.stack([view[1] for view in views]),
         labels=np.stack([view[2] for view in views]),
         keypoints=np.stack([view[3] for view in views]).astype(np.float32),
-        touching=np.array([[finger in grasp.touching and bool((view[2] == HELD_OBJECT).any()) for finger in FINGERS] for view in views]),
+        touching=np.array([[finger in held.touching and bool((view[2] == HELD_OBJECT).any()) for finger in FINGERS] for view in views]),
         alone=np.stack([view[0] for view in alone]),
         alone_cover=np.stack([view[1] for view in alone]),
     )
@@ -112,15 +106,6 @@ class _Scene:
     access: Float[np.ndarray, "vertex"]
     tracer: MeshDistance
     keypoints: Float[np.ndarray, "keypoint=21 3"]
-
-
-def _stretched(mesh: Mesh, T_hand_object: Float[np.ndarray, "4 4"], generator: np.random.Generator) -> Mesh:
-    """The object longer or shorter along its longest side, and a little across, about where the hand holds it."""
-    extent = np.ptp(mesh.vertices, axis=0)
-    factors = np.exp(generator.normal(size=3) * 0.06)
-    factors[extent.argmax()] = np.exp(generator.uniform(np.log(0.65), np.log(min(2.2, max(0.36 / extent.max(), 0.66)))))
-    middle = np.linalg.inv(T_hand_object) @ np.array([-0.08, -0.03, 0.0, 1.0])
-    return Mesh(middle[:3] + factors * (mesh.vertices - middle[:3]), mesh.faces)
 
 
 def _draw_view(

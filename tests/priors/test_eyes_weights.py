@@ -11,8 +11,10 @@ from hoifield.actors.choose_actor import load_actor
 from hoifield.errors import RefusedInput
 from hoifield.priors.eyes_input import EYES_SIZE, eyes_maps, stack_maps
 from hoifield.priors.eyes_network import EyesNetwork
-from hoifield.priors.eyes_weights import EYES, PLACES, load_eyes, read_eyes
+from hoifield.priors.eyes_weights import EYES, load_eyes, read_eyes
+from hoifield.priors.pretrained import PLACES
 from hoifield.synthetic.held_pictures import SceneSettings, make_held_pictures
+from hoifield.synthetic.held_scenes import SceneRecipe
 from hoifield.synthetic.lessons import Hardness, LessonMaker
 from hoifield.synthetic.photographs import Photographs
 
@@ -35,7 +37,7 @@ def test_a_changed_file_is_refused(copied: Path) -> None:
     damaged = bytearray(copied.read_bytes())
     damaged[-1] ^= 1
     copied.write_bytes(damaged)
-    with pytest.raises(RefusedInput, match="HF-EYE-002"):
+    with pytest.raises(RefusedInput, match="HF-NET-002"):
         read_eyes(copied)
 
 
@@ -44,7 +46,7 @@ def test_weights_without_a_card_that_vouches_for_them_are_refused(card: str | No
     copied.with_suffix(".json").unlink()
     if card is not None:
         copied.with_suffix(".json").write_text(card)
-    with pytest.raises(RefusedInput, match="HF-EYE-002"):
+    with pytest.raises(RefusedInput, match="HF-NET-002"):
         read_eyes(copied)
 
 
@@ -52,7 +54,7 @@ def test_weights_without_a_card_that_vouches_for_them_are_refused(card: str | No
 def maker(tmp_path_factory: pytest.TempPathFactory) -> LessonMaker:
     """One scene with an object whose number is beyond those of the training."""
     folder, photographs = tmp_path_factory.mktemp("scenes"), Photographs.of_packages()
-    scene = make_held_pictures((load_actor("anny", "right"),), photographs, 31, SceneSettings(views=8, instances=(20000, 29999)))
+    scene = make_held_pictures((load_actor("anny", "right"),), photographs, 31, SceneSettings(views=8, recipe=SceneRecipe(instances=(20000, 29999))))
     np.savez(folder / "000031.npz", **vars(scene))
     return LessonMaker.of(folder, photographs, EYES_SIZE)
 
