@@ -10,14 +10,16 @@ Ray places tasks; it neither retries them nor carries anything but orders and en
 """
 
 import os
+import secrets
 import signal
 import time
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from hoifield.batch.judge_attempts import AttemptEnding
-from hoifield.batch.run_attempt import GRACE_S, POLL_S, Attempt, AttemptOrder, read_progress, stop_attempts
+from hoifield.batch.run_attempt import GRACE_S, POLL_S, Attempt, AttemptOrder, read_progress, shorten_message, stop_attempts
 from hoifield.errors import ConfigurationError, MissingDependency
 
 FIRST_SAFE_VERSION = (2, 52)
@@ -34,10 +36,10 @@ class RayEngine:
 
         Raises what `require_ray` and `require_token` raise, and MissingDependency (HF-BAT-006) where no cluster answers.
         """
-        self._ray = require_ray()
-        self._at_once = at_once
+        require_ray()
         require_token(address)
-        _connect(self._ray, address, at_once)
+        self._ray = _connect(address, at_once)
+        self._at_once = at_once
         self._resource = "GPU" if on_gpus and self._ray.cluster_resources().get("GPU") else "CPU"
         task = self._ray.remote(run_order)
         self._task = task.options(num_cpus=1, num_gpus=int(self._resource == "GPU"), max_retries=0, scheduling_strategy="SPREAD")
@@ -75,13 +77,15 @@ class RayEngine:
         try:
             return order.clip, AttemptEnding.from_json(self._ray.get(task, timeout=0))
         except self._ray.exceptions.RayError as error:
-            words = f"{type(error).__name__}: {str(error).strip().splitlines()[0][:200]}"
+            words = f"{type(error).__name__}: {_first_line(error)}"
             seconds = round(time.monotonic() - started, 3)
             return order.clip, AttemptEnding(-signal.SIGKILL, seconds, read_progress(Path(order.run)), message=words)
 
 
 def run_order(order: AttemptOrder) -> dict[str, Any]:
     """The task: carries out an attempt and gives its ending, a few kilobytes. When Ray cancels it, the fit may save before it ends."""
+    # Ray cancels by an interrupt, which a worker ignores whose batch was started in the background of a shell, as job scripts do
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     attempt = Attempt(order, {})
     try:
         while (ending := attempt.poll()) is None:
@@ -92,17 +96,16 @@ def run_order(order: AttemptOrder) -> dict[str, Any]:
     return ending.as_json()
 
 
-def require_ray() -> ModuleType:
-    """The package ray; raises MissingDependency (HF-BAT-004) where it is not installed or knows no authentication."""
+def require_ray() -> None:
+    """Raises MissingDependency (HF-BAT-004) where the package ray is not installed or knows no authentication. Imports nothing."""
     remedy = "pip install 'hoifield[ray]', or leave --engine out"
     try:
-        import ray
-    except ImportError as error:
+        found = version("ray")
+    except PackageNotFoundError as error:
         raise MissingDependency("HF-BAT-004", "the package ray is not installed", remedy) from error
-    if tuple(int(part) for part in ray.__version__.split(".")[:2]) < FIRST_SAFE_VERSION:
+    if tuple(int(part) for part in found.split(".")[:2]) < FIRST_SAFE_VERSION:
         needed = ".".join(str(part) for part in FIRST_SAFE_VERSION)
-        raise MissingDependency("HF-BAT-004", f"ray {ray.__version__} is older than {needed}, which brought authentication", remedy)
-    return ray
+        raise MissingDependency("HF-BAT-004", f"ray {found} is older than {needed}, which brought authentication", remedy)
 
 
 def require_token(address: str | None) -> None:
@@ -112,18 +115,29 @@ def require_token(address: str | None) -> None:
         raise ConfigurationError("HF-BAT-005", cause, "set RAY_AUTH_MODE=token and a token on the cluster and here (docs/how_to/many_clips.md)")
 
 
-def _connect(ray: ModuleType, address: str | None, at_once: int | None) -> None:
-    """Joins or starts the cluster."""
+def _connect(address: str | None, at_once: int | None) -> ModuleType:
+    """Joins or starts the cluster; gives the package."""
+    is_local = address is None or address == "local"
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if is_local:
+        os.environ["RAY_AUTH_MODE"] = "token"
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+        # read when ray is imported: without it Ray listens on every address of a Linux machine, whatever address it is told
+        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+    import ray
+
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
-    if address is None or address == "local":
-        ray.init(
-            address="local", include_dashboard=False, _node_ip_address="127.0.0.1", object_store_memory=OBJECT_STORE_BYTES,
-            num_cpus=at_once, **quiet,
-        )  # fmt: skip
-        return
+    if is_local:
+        ray.init(address="local", include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES, num_cpus=at_once, **quiet)
+        return ray
     try:
         ray.init(address=address, **quiet)
     except (ConnectionError, ValueError, RuntimeError) as error:
-        cause = f"no Ray cluster answers at {address!r}: {str(error).splitlines()[0][:200]}"
+        cause = f"no Ray cluster answers at {address!r}: {_first_line(error)}"
         raise MissingDependency("HF-BAT-006", cause, "check the address with `ray status`, or leave --address out") from error
+    return ray
+
+
+def _first_line(error: Exception) -> str:
+    """Of what an error says; Ray's errors say much, or nothing."""
+    return shorten_message(str(error).strip().partition("\n")[0])

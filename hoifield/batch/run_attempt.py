@@ -146,8 +146,13 @@ def describe_ending(order: AttemptOrder, exit_code: int, seconds: float) -> Atte
         codes, message = _read_last_words(Path(order.log))
         return AttemptEnding(exit_code, round(seconds, 3), progress, codes=codes, message=message)
     codes = tuple(dict.fromkeys(str(reason["code"]) for reason in result["reasons"]))[:MOST_CODES]
-    message = _shortened(result["reasons"][0]["message"]) if codes else ""
+    message = shorten_message(result["reasons"][0]["message"]) if codes else ""
     return AttemptEnding(exit_code, round(seconds, 3), progress, result["status"], codes, message, dict(result["quality"]))
+
+
+def shorten_message(text: object) -> str:
+    """The start of a text, without letters that steer a terminal."""
+    return "".join(letter if letter.isprintable() and letter < "\U00010000" else "\ufffd" for letter in str(text)[:LONGEST_MESSAGE])
 
 
 def _read_result(run: Path) -> dict[str, Any] | None:
@@ -170,11 +175,6 @@ def _read_last_words(log: Path) -> tuple[tuple[str, ...], str]:
         return (), f"the log cannot be read: {error.strerror}"
     errors = _ERROR_LINE.findall(tail)
     if errors:
-        return (errors[-1][0],), _shortened(errors[-1][1])
+        return (errors[-1][0],), shorten_message(errors[-1][1])
     lines = [line.strip() for line in tail.splitlines() if line.strip()]
-    return (), _shortened(" / ".join(lines[-3:])[-LONGEST_MESSAGE:])
-
-
-def _shortened(text: object) -> str:
-    """The start of a text, without letters that steer a terminal."""
-    return "".join(letter if letter.isprintable() and letter < "\U00010000" else "\ufffd" for letter in str(text)[:LONGEST_MESSAGE])
+    return (), shorten_message(" / ".join(lines[-3:])[-LONGEST_MESSAGE:])

@@ -2,31 +2,31 @@
 
 import os
 import signal
-import sys
 import threading
 import time
+from importlib.metadata import PackageNotFoundError
+from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 from drive_pretended import run_batch, write_clip
 
+from hoifield.batch import ray_engine
 from hoifield.batch.ray_engine import RayEngine, require_ray, require_token
 from hoifield.cli import main
 from hoifield.errors import ConfigurationError, MissingDependency
 
 
-def stand_in(version: str) -> ModuleType:
-    module = ModuleType("ray")
-    module.__version__ = version  # type: ignore[attr-defined]
-    return module
-
-
-@pytest.mark.parametrize("found", [None, stand_in("2.51.1"), stand_in("1.13.0")])
+@pytest.mark.parametrize("found", [None, "2.51.1", "1.13.0"])
 def test_a_missing_or_old_ray_is_69_with_the_command_that_installs_it_and_leaves_nothing_behind(
-    found: ModuleType | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    found: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
-    monkeypatch.setitem(sys.modules, "ray", found)
+    def version(name: str) -> str:
+        if found is None:
+            raise PackageNotFoundError(name)
+        return found
+
+    monkeypatch.setattr(ray_engine, "version", version)
     with pytest.raises(MissingDependency) as missing:
         require_ray()
     assert missing.value.code == "HF-BAT-004" and "pip install 'hoifield[ray]'" in missing.value.remedy
@@ -35,9 +35,9 @@ def test_a_missing_or_old_ray_is_69_with_the_command_that_installs_it_and_leaves
 
 
 def test_versions_are_compared_as_numbers(monkeypatch: pytest.MonkeyPatch):
-    for version in ("2.52.0", "2.100.1", "3.0.0.dev0"):
-        monkeypatch.setitem(sys.modules, "ray", stand_in(version))
-        assert require_ray().__version__ == version
+    for number in ("2.52.0", "2.100.1", "3.0.0.dev0"):
+        monkeypatch.setattr(ray_engine, "version", lambda name, number=number: number)
+        require_ray()
 
 
 def test_a_cluster_that_asks_for_no_token_is_78_and_this_machine_needs_none(monkeypatch: pytest.MonkeyPatch):
@@ -49,6 +49,30 @@ def test_a_cluster_that_asks_for_no_token_is_78_and_this_machine_needs_none(monk
     assert refusal.value.code == "HF-BAT-005" and "RAY_AUTH_MODE=token" in refusal.value.remedy
     monkeypatch.setenv("RAY_AUTH_MODE", "token")
     require_token("head:6379")
+
+
+def require_ray_here() -> None:
+    """Skips without Ray; does not import it, because the engine sets what Ray reads when it is imported."""
+    if find_spec("ray") is None:
+        pytest.skip("ray is not installed: its workers and sockets were not tested")
+
+
+def listening_everywhere() -> set[str]:
+    """Sockets of this machine that listen on other addresses than its own."""
+    lines = [line.split() for name in ("tcp", "tcp6") for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]]
+    own = ("0100007F", "00000000000000000000000001000000", "0000000000000000FFFF00000100007F")
+    return {words[1] for words in lines if words[3] == "0A" and words[1].partition(":")[0] not in own}
+
+
+def test_ray_on_this_machine_listens_to_this_machine_alone_and_asks_for_a_token():
+    require_ray_here()
+    before = listening_everywhere()
+    engine = RayEngine(None, 1, on_gpus=False)
+    try:
+        assert listening_everywhere() - before == set()
+        assert os.environ["RAY_AUTH_MODE"] == "token" and len(os.environ["RAY_AUTH_TOKEN"]) >= 32
+    finally:
+        engine.stop()
 
 
 def worker_of_a_fit() -> int | None:
@@ -65,7 +89,7 @@ def worker_of_a_fit() -> int | None:
 
 
 def test_a_killed_ray_worker_takes_its_fit_with_it_and_the_clip_goes_on(tmp_path: Path):
-    pytest.importorskip("ray", reason="ray is not installed: what a dead worker comes to was not tested")
+    require_ray_here()
     clip = write_clip(tmp_path / "a.mp4", steps=30, pause_s=0.1)
 
     def kill_once() -> None:
