@@ -22,7 +22,7 @@ from hoifield.batch.batch_folder import BatchFolder
 from hoifield.batch.drive_batch import Engine, drive_batch
 from hoifield.batch.fit_orders import FitOptions, order_fit
 from hoifield.batch.name_clips import gather_clips
-from hoifield.batch.run_attempt import find_processes
+from hoifield.batch.run_attempt import RUN_MARK, find_processes
 from hoifield.batch.serial_engine import SerialEngine
 from hoifield.cli.main import run as run_command_line
 from hoifield.runlog.run_folder import read_journal
@@ -73,7 +73,7 @@ def drive(engine_name: str, out: Path, clips: list[Path]) -> None:
 
 def running_fits(out: Path) -> list[int]:
     """Process numbers of the fits, not of what they started."""
-    found = [process for run in out.glob("runs/*") for process in find_processes(str(run))]
+    found = [process for run in out.glob("runs/*") for process in find_processes(RUN_MARK, str(run))]
     return [process for process in found if _command_of(process)[1:3] == list(PROGRAM[1:])]
 
 

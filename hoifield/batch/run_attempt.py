@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +25,10 @@ from hoifield.file_operations import translated_errors
 from hoifield.runlog.run_folder import list_checkpoints
 from hoifield.storage import is_committed
 
-MARK = "HOIFIELD_BATCH_RUN"
+RUN_MARK = "HOIFIELD_BATCH_RUN"
 """Environment variable of everything that works on a run: its run folder."""
+ATTEMPT_MARK = "HOIFIELD_BATCH_ATTEMPT"
+"""Environment variable of everything that one attempt started: a random number."""
 GRACE_S = 30.0
 """Seconds that a fit has to save and stop."""
 POLL_S = 0.05
@@ -51,11 +54,12 @@ class Attempt:
     """A running attempt."""
 
     def __init__(self, order: AttemptOrder, environment: dict[str, str]) -> None:
-        """Starts the process, after ending what an earlier attempt left behind. `environment` is added to this process's own."""
+        """Starts the process, after ending what earlier attempts left behind on this machine. `environment` is added to this process's own."""
         self.order = order
         self._started = time.monotonic()
         self._failure: HoifieldError | None = None
-        end_left_overs(order.run)
+        self._mark = uuid.uuid4().hex
+        end_processes(RUN_MARK, order.run)
         leash = (sys.executable, "-S", "-I", die_with_parent.__file__, str(os.getpid()))
         log = Path(order.log)
         try:
@@ -64,7 +68,7 @@ class Attempt:
                 with log.open("wb") as stream:
                     self._process = subprocess.Popen(
                         (*leash, *order.command), stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, start_new_session=True,
-                        env={**os.environ, **environment, MARK: order.run},
+                        env={**os.environ, **environment, RUN_MARK: order.run, ATTEMPT_MARK: self._mark},
                     )  # fmt: skip
         except HoifieldError as failure:
             self._failure = failure
@@ -76,7 +80,7 @@ class Attempt:
             return AttemptEnding(self._failure.exit_code, seconds, NO_PROGRESS, codes=(self._failure.code,), message=self._failure.cause)
         if self._process.poll() is None:
             return None
-        end_left_overs(self.order.run)
+        end_processes(ATTEMPT_MARK, self._mark)  # not those of the run: another batch may work on it by now
         return describe_ending(self.order, self._process.returncode, seconds)
 
     def ask_to_stop(self) -> None:
@@ -87,7 +91,7 @@ class Attempt:
     def kill(self) -> None:
         """Ends the fit and everything it started, at once."""
         if self._failure is None:
-            end_left_overs(self.order.run)
+            end_processes(ATTEMPT_MARK, self._mark)
             self._process.wait()
 
 
@@ -104,10 +108,10 @@ def stop_attempts(attempts: Iterable[Attempt]) -> list[tuple[str, AttemptEnding]
     return [(attempt.order.clip, ending) for attempt in attempts if (ending := attempt.poll()) is not None]
 
 
-def end_left_overs(run: str) -> None:
-    """Kills every process on this machine that works on the run folder `run`, and waits until they are gone, at most GRACE_S seconds."""
+def end_processes(variable: str, value: str) -> None:
+    """Kills every process on this machine that bears a mark, and waits until they are gone, at most GRACE_S seconds."""
     deadline = time.monotonic() + GRACE_S
-    while (found := list(find_processes(run))) and time.monotonic() < deadline:
+    while (found := list(find_processes(variable, value))) and time.monotonic() < deadline:
         for process in found:
             try:
                 os.kill(process, signal.SIGKILL)
@@ -116,9 +120,9 @@ def end_left_overs(run: str) -> None:
         time.sleep(POLL_S / 5)
 
 
-def find_processes(run: str) -> Iterator[int]:
-    """Numbers of this user's living processes that bear the mark of the run folder."""
-    mark = os.fsencode(f"{MARK}={run}")
+def find_processes(variable: str, value: str) -> Iterator[int]:
+    """Numbers of this user's living processes whose environment has `variable` as `value`."""
+    mark = os.fsencode(f"{variable}={value}")
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:

@@ -16,7 +16,7 @@ from drive_pretended import write_clip
 from hoifield.batch.batch_folder import BatchFolder
 from hoifield.batch.fit_orders import FitOptions
 from hoifield.batch.judge_attempts import ClipRecord
-from hoifield.batch.run_attempt import find_processes
+from hoifield.batch.run_attempt import RUN_MARK, find_processes
 from hoifield.runlog.run_folder import read_journal
 from hoifield.storage import read_json_lines
 
@@ -38,8 +38,8 @@ def wait_until(is_so: Callable[[], object]) -> None:
 
 def processes(out: Path, clips: int) -> list[int]:
     """The fits that run, once as many as `clips` have left a checkpoint; with what they started."""
-    wait_until(lambda: len(list(out.glob("runs/*/ckpt/*"))) >= clips)
-    return [process for run in (out / "runs").iterdir() for process in find_processes(str(run))]
+    wait_until(lambda: len({checkpoint.parent for checkpoint in out.glob("runs/*/ckpt/*")}) >= clips)
+    return [process for run in (out / "runs").iterdir() for process in find_processes(RUN_MARK, str(run))]
 
 
 def living(numbers: list[int]) -> list[int]:
@@ -120,7 +120,7 @@ def test_fits_killed_at_random_times_by_a_stranger_all_finish(tmp_path: Path):
     killed = set()
     while len(killed) < 5:
         advanced = {run for run in out.glob("runs/*") if (run / "ckpt").is_dir() and len(list((run / "ckpt").iterdir())) > 1}
-        for process in {process for run in advanced for process in find_processes(str(run))} - killed:
+        for process in {process for run in advanced for process in find_processes(RUN_MARK, str(run))} - killed:
             os.kill(process, signal.SIGKILL)
             killed.add(process)
     assert batch.wait(PATIENCE_S) == 0
