@@ -80,12 +80,11 @@ class BatchConsole:
         records = list(self._records.values())
         counts = count_states(records)
         table = Table(title=f"{len(records)} clips: " + ", ".join(f"{count} {state}" for state, count in counts.items() if count))
-        for heading in ("running", "attempt", "checkpoint", "seconds before"):
+        for heading in ("running", "attempt", "seconds of earlier attempts"):
             table.add_column(heading)
         for record in records:
             if record.running:
-                checkpoint = str(record.progress[1]) if record.progress[1] >= 0 else "none"
-                table.add_row(record.name, str(record.attempts), checkpoint, f"{record.seconds:.0f}")
+                table.add_row(record.name, str(record.attempts), f"{record.seconds:.0f}")
         return table
 
 

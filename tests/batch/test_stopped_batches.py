@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -158,3 +159,22 @@ def test_strict_is_65_unless_every_clip_is_done(tmp_path: Path):
     assert start([good], tmp_path / "a", "--strict").wait(PATIENCE_S) == 0
     assert start([good, poor], tmp_path / "b").wait(PATIENCE_S) == 0
     assert start([good, poor], tmp_path / "b", "--strict").wait(PATIENCE_S) == 65
+
+
+def test_a_terminal_shows_what_runs_and_anything_else_plain_lines(tmp_path: Path):
+    clips = [write_clip(tmp_path / f"{k}.mp4", steps=5, pause_s=0.2) for k in range(2)]
+    plain = start(clips, tmp_path / "plain")
+    assert plain.wait(PATIENCE_S) == 0
+    lines = plain.stdout.read().splitlines()
+    assert [line.split("] ")[0] for line in lines[:2]] == ["[1 of 2", "[2 of 2"] and lines[2].startswith("2 done: ")
+    ours, theirs = pty.openpty()
+    shown = subprocess.Popen([*BATCH, *map(str, clips), "--out", str(tmp_path / "shown")], stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    text = b""
+    try:
+        while part := os.read(ours, 65536):
+            text += part
+    except OSError:  # how a terminal ends on Linux
+        pass
+    assert shown.wait(PATIENCE_S) == 0
+    assert "running" in text.decode() and "2 clips: 1 done, 1 unfinished" in text.decode() and "seconds of" in text.decode()
