@@ -7,11 +7,13 @@ Ray places tasks; it neither retries them nor carries anything but orders and en
 | HF-BAT-004 | 69   | Ray is not installed, or too old                              |
 | HF-BAT-005 | 78   | a cluster without authentication                              |
 | HF-BAT-006 | 69   | no cluster answers                                            |
+| HF-BAT-011 | 74   | Ray did not start on this machine                             |
 """
 
 import os
 import secrets
 import signal
+import socket
 import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -20,12 +22,13 @@ from typing import Any
 
 from hoifield.batch.judge_attempts import AttemptEnding
 from hoifield.batch.run_attempt import GRACE_S, POLL_S, Attempt, AttemptOrder, read_progress, shorten_message, stop_attempts
-from hoifield.errors import ConfigurationError, MissingDependency
+from hoifield.errors import ConfigurationError, InputOutputFailure, MissingDependency
 
 FIRST_SAFE_VERSION = (2, 52)
 """Earlier ones know no authentication."""
 OBJECT_STORE_BYTES = 100_000_000
 WAIT_S = 0.2
+CONNECT_S = 5.0
 
 
 class RayEngine:
@@ -38,6 +41,7 @@ class RayEngine:
         """
         require_ray()
         require_token(address)
+        _require_listener(address)
         self._ray = _connect(address, at_once)
         self._at_once = at_once
         self._resource = "GPU" if on_gpus and self._ray.cluster_resources().get("GPU") else "CPU"
@@ -128,14 +132,32 @@ def _connect(address: str | None, at_once: int | None) -> ModuleType:
 
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
     if is_local:
-        ray.init(address="local", include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES, num_cpus=at_once, **quiet)
+        try:
+            ray.init(address="local", include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES, num_cpus=at_once, **quiet)
+        except Exception as error:  # what Ray raises when it has not started after 30 s
+            cause = f"Ray did not start on this machine: {_first_line(error)}"
+            raise InputOutputFailure("HF-BAT-011", cause, "run the same command again when the machine is less busy, or leave --engine out") from error
         return ray
     try:
         ray.init(address=address, **quiet)
     except (ConnectionError, ValueError, RuntimeError) as error:
-        cause = f"no Ray cluster answers at {address!r}: {_first_line(error)}"
-        raise MissingDependency("HF-BAT-006", cause, "check the address with `ray status`, or leave --address out") from error
+        raise _no_cluster(address, error) from error
     return ray
+
+
+def _require_listener(address: str | None) -> None:
+    """Raises MissingDependency (HF-BAT-006) where nothing listens at HOST:PORT: Ray itself would try for minutes."""
+    host, _, port = (address or "").rpartition(":")
+    if host and port.isdigit() and "/" not in host:
+        try:
+            socket.create_connection((host, int(port)), CONNECT_S).close()
+        except (OSError, OverflowError) as error:
+            raise _no_cluster(address, error) from error
+
+
+def _no_cluster(address: str | None, error: Exception) -> MissingDependency:
+    cause = f"no Ray cluster answers at {address!r}: {_first_line(error)}"
+    return MissingDependency("HF-BAT-006", cause, "check the address and the token with `ray status`, or leave --address out")
 
 
 def _first_line(error: Exception) -> str:

@@ -2,11 +2,13 @@
 
 import os
 import signal
+import sys
 import threading
 import time
 from importlib.metadata import PackageNotFoundError
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from drive_pretended import run_batch, write_clip
@@ -14,7 +16,7 @@ from drive_pretended import run_batch, write_clip
 from hoifield.batch import ray_engine
 from hoifield.batch.ray_engine import RayEngine, require_ray, require_token
 from hoifield.cli import main
-from hoifield.errors import ConfigurationError, MissingDependency
+from hoifield.errors import ConfigurationError, InputOutputFailure, MissingDependency
 
 
 @pytest.mark.parametrize("found", [None, "2.51.1", "1.13.0"])
@@ -49,6 +51,30 @@ def test_a_cluster_that_asks_for_no_token_is_78_and_this_machine_needs_none(monk
     assert refusal.value.code == "HF-BAT-005" and "RAY_AUTH_MODE=token" in refusal.value.remedy
     monkeypatch.setenv("RAY_AUTH_MODE", "token")
     require_token("head:6379")
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "127.0.0.1:99999", "no-such-host.invalid:6379"])
+def test_a_place_where_no_cluster_answers_is_69_at_once(address: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(ray_engine, "version", lambda name: "2.52.0")
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    with pytest.raises(MissingDependency) as missing:
+        RayEngine(address, None, on_gpus=False)
+    assert missing.value.code == "HF-BAT-006" and address in missing.value.cause
+
+
+def test_a_ray_that_does_not_start_is_74(monkeypatch: pytest.MonkeyPatch):
+    def init(**options: object) -> None:
+        raise Exception("The current node timed out during startup.\nlong story")
+
+    ray = ModuleType("ray")
+    ray.init = init  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    monkeypatch.setattr(ray_engine, "version", lambda name: "2.52.0")
+    for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"):
+        monkeypatch.setenv(name, "")  # put back afterwards
+    with pytest.raises(InputOutputFailure) as failure:
+        RayEngine(None, 1, on_gpus=False)
+    assert failure.value.code == "HF-BAT-011" and failure.value.cause.endswith("timed out during startup.")
 
 
 def require_ray_here() -> None:

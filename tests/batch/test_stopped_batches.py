@@ -22,7 +22,7 @@ from hoifield.runlog.run_folder import read_journal
 from hoifield.storage import read_json_lines
 
 BATCH = (sys.executable, str(Path(__file__).with_name("pretend_batch.py")))
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 
 
 def start(clips: list[Path], out: Path, *options: str) -> subprocess.Popen[str]:
@@ -88,7 +88,7 @@ def test_a_signal_lets_fits_save_ends_them_with_their_children_and_exits_75(
     started = time.monotonic()
     batch.send_signal(number)
     assert batch.wait(PATIENCE_S) == 75
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 30, "the fits were killed instead of stopping by themselves"
     assert len(found) == 6 and living(found) == []
     assert "HF-RUN-008" in batch.stdout.read()
     assert json.loads((out / "batch.json").read_text())["counts"]["unfinished"] == 3
