@@ -1,7 +1,8 @@
 """The batch folder: a run folder whose journal says what became of each clip, so that any driver goes on where another stopped.
 
-Everything known follows from the journal: the clips, each start, each ending. A start without an ending is an attempt that died with its
-batch. Overviews (batch.json, batch.csv, batch.html) are written from it and never read.
+Everything known follows from the journal: the clips, each start, each ending. A start without an ending is an attempt that went with its
+batch. That is a death of the clip only where no attempt at all ended while that batch lived: then the clip may be what kills batches; else it
+would be blamed for a batch that others brought forward. Overviews (batch.json, batch.csv, batch.html) are written from it and never read.
 """
 
 import signal
@@ -33,12 +34,14 @@ class BatchFolder:
         """The state of every clip, by name, in the order in which they were named."""
         self._run = run
         self._overview_due = 0.0
-        for event in read_journal(run.path):
+        events = read_journal(run.path)
+        for event in events:
             self._apply(event)
+        self._last_life_was_barren = _is_last_life_barren(events[:-1])
 
     @classmethod
     def open(cls, path: Path, identity: dict[str, Any]) -> Self:
-        """The locked batch folder at `path`, with attempts closed that died with an earlier batch.
+        """The locked batch folder at `path`, with attempts closed that went with an earlier batch.
 
         Raises what `RunFolder.open` raises: Locked (77) while another batch works there, CannotCreateOutput (73) for a folder with other
         things in it or with clips fitted under other options.
@@ -47,7 +50,8 @@ class BatchFolder:
         try:
             for name in [name for name, record in folder.records.items() if record.running]:
                 progress = read_progress(folder.path / run_place(name))
-                folder.note_end(name, AttemptEnding(-signal.SIGKILL, 0.0, progress, message="the batch ended before the clip did"))
+                ending = AttemptEnding(-signal.SIGKILL, 0.0, progress, message="the batch ended before the clip did")
+                folder._note({"event": "died" if folder._last_life_was_barren else "stopped", "clip": name, **ending.as_json()})
         except BaseException:
             folder.close()
             raise
@@ -121,10 +125,20 @@ class BatchFolder:
         match event["event"]:
             case "started":
                 record = begin(record)
-            case "ended":
+            case "ended" | "died":
                 record = judge(record, AttemptEnding.from_json(event))
             case "stopped":
                 record = interrupt(record, AttemptEnding.from_json(event))
             case "released":
                 record = release(record)
         self.records[record.name] = record
+
+
+def _is_last_life_barren(events: list[dict[str, Any]]) -> bool:
+    """Whether no attempt ended since the folder was opened last, before this time."""
+    for event in reversed(events):
+        if event["event"] in ("created", "resumed"):
+            return True
+        if event["event"] == "ended":
+            return False
+    return True
