@@ -36,6 +36,7 @@ setup(
     extras_require={
         "wandb": ["wandb>=0.19"],
         "sam2": ["sam2>=1.1"],
+        "ray": ["ray>=2.52"],
         "test": ["pytest>=8", "pytest-timeout", "hypothesis", "beartype"],
         "dev": ["ruff", "mypy"],
     },

@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CODE = re.compile(r"HF-[A-Z]{3}-\d{3}")
 AREAS = {
     "ACT": "Hand models",
+    "BAT": "Many clips",
     "BEN": "Benchmark",
     "CAM": "Camera",
     "CFG": "Options",

@@ -24,6 +24,7 @@ class Finding:
 OPTIONAL_PACKAGES = (
     ("wandb", "runs on wandb dashboards", "pip install 'hoifield[wandb]'"),
     ("sam2", "masks carried over the clip by SAM 2, with weights of yours", "pip install 'hoifield[sam2]'"),
+    ("ray", "many clips on a cluster: hoifield batch --engine ray", "pip install 'hoifield[ray]'"),
 )
 NEEDED_PACKAGES = (
     "torch", "numpy", "scipy", "numba", "scikit-image", "scikit-learn", "opencv-python-headless", "av", "pycolmap", "trimesh", "manifold3d",

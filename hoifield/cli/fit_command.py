@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 import tyro
 
 from hoifield.cli.console import ProgressConsole
-from hoifield.cli.options import parse_object_point, parse_prior, require_folder, require_sam2_weights, require_seed
-from hoifield.errors import ConfigurationError, ExitCode
+from hoifield.cli.options import parse_object_point, parse_prior, require_folder, require_max_frames, require_sam2_weights, require_seed
+from hoifield.errors import ExitCode
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,7 @@ class FitCommand:
 
     def run(self) -> int:
         """Carries it out; gives the exit code."""
-        if self.max_frames is not None and self.max_frames < 8:
-            raise ConfigurationError("HF-CFG-003", f"--max-frames {self.max_frames} is less than 8", "give at least 8")
+        require_max_frames(self.max_frames)
         require_folder(self.masks, "--masks")
         require_seed(self.seed)
         from hoifield.cli.threads import use_threads

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import tyro
 
+from hoifield.cli.batch_command import BatchCommand
 from hoifield.cli.benchmark_command import BenchmarkCommand
 from hoifield.cli.console import print_error
 from hoifield.cli.doctor_command import DoctorCommand
@@ -24,6 +25,7 @@ Command = (
     | Annotated[SynthCommand, tyro.conf.subcommand("synth")]
     | Annotated[EvaluateCommand, tyro.conf.subcommand("evaluate")]
     | Annotated[BenchmarkCommand, tyro.conf.subcommand("benchmark")]
+    | Annotated[BatchCommand, tyro.conf.subcommand("batch")]
     | Annotated[ReportCommand, tyro.conf.subcommand("report")]
     | Annotated[ViewCommand, tyro.conf.subcommand("view")]
     | Annotated[ExportCommand, tyro.conf.subcommand("export")]

@@ -39,6 +39,12 @@ def require_folder(path: Path | None, option: str) -> None:
         raise MissingInput("HF-CFG-002", f"{option} {str(path)!r} is not a folder", "name a folder that exists")
 
 
+def require_max_frames(frames: int | None) -> None:
+    """Raises ConfigurationError (HF-CFG-003) for fewer frames than a clip must have."""
+    if frames is not None and frames < 8:
+        raise ConfigurationError("HF-CFG-003", f"--max-frames {frames} is less than 8", "give at least 8")
+
+
 def require_seed(seed: int) -> None:
     """Raises ConfigurationError (HF-CFG-004) for a seed below 0, which no random generator takes."""
     if seed < 0:

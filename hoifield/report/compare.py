@@ -7,8 +7,9 @@ from typing import Any
 
 from hoifield.errors import HoifieldError, UsageError
 from hoifield.report.charts import Curve, curves_from_metrics, draw_bar, draw_curve, draw_key
-from hoifield.report.figures import CONFIDENCE_NAMES, QUALITY, draw_badge, duration_text, scaled
+from hoifield.report.figures import CONFIDENCE_NAMES, draw_badge, duration_text
 from hoifield.report.markup import Markup, element, join, picture_uri, write_page
+from hoifield.report.quality_names import QUALITY, scaled
 from hoifield.report.turntable import render_turntable
 from hoifield.result.fit_result import FitResult
 from hoifield.result.result_folder import read_result, read_summary

@@ -5,18 +5,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from hoifield.report.markup import Markup, element, join
+from hoifield.report.quality_names import QUALITY, scaled
 from hoifield.result.fit_result import FitResult
 from hoifield.result.surface_quality import is_watertight
 
 CONFIDENCE_NAMES = {"object_shape": "object shape", "object_pose": "object poses", "hand_pose": "hand poses"}
-QUALITY = (
-    ("mask_iou_hand", "hand silhouette overlap (IoU)", "%", 100.0, 1),
-    ("mask_iou_object", "object silhouette overlap (IoU)", "%", 100.0, 1),
-    ("psnr_db", "picture agreement (PSNR)", "dB", 1.0, 1),
-    ("penetration_mean_mm", "deepest hand point in the object, mean over frames", "mm", 1.0, 2),
-    ("contact_fraction", "frames in contact", "%", 100.0, 0),
-)
-"""Key in result.json, words, unit, factor from the stored value, decimals."""
 
 
 def draw_badge(status: str) -> Markup:
@@ -56,11 +49,6 @@ def quality_figures(summary: dict[str, Any], result: FitResult | None) -> list[M
         words = element("div", f"size of the object's box; {len(result.object_mesh.faces)} faces, {closed}", class_="name")
         figures.append(element("div", value, words, class_="figure long"))
     return figures
-
-
-def scaled(value: object, factor: float) -> float | None:
-    """The value times the factor; None where it is not a number."""
-    return float(value) * factor if isinstance(value, (int, float)) and math.isfinite(value) else None
 
 
 def duration_text(seconds: float | None) -> str:

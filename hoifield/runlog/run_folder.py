@@ -118,9 +118,7 @@ class RunFolder:
 
     def checkpoint_folders(self) -> tuple[Path, ...]:
         """Folders of the complete checkpoints, oldest first (digests not checked here)."""
-        folder = self.path / "ckpt"
-        entries = sorted(folder.iterdir()) if folder.is_dir() else []
-        return tuple(entry for entry in entries if _STEP_NAME.match(entry.name) and storage.is_committed(entry))
+        return list_checkpoints(self.path)
 
     def commit_checkpoint(self, step: int, write: Callable[[Path], None]) -> Path:
         """Commits what `write(folder)` writes as the checkpoint of `step`, then removes all but the newest two.
@@ -159,6 +157,13 @@ class RunFolder:
             self.journal({"event": "quarantined", "folder": folder.relative_to(self.path).as_posix(), "cause": damage.cause})
             return False
         return True
+
+
+def list_checkpoints(path: Path) -> tuple[Path, ...]:
+    """Folders of the complete checkpoints of the run folder `path`, oldest first (digests not checked); () where there is no run."""
+    folder = path / "ckpt"
+    entries = sorted(folder.iterdir()) if folder.is_dir() else []
+    return tuple(entry for entry in entries if _STEP_NAME.match(entry.name) and storage.is_committed(entry))
 
 
 def read_run_record(path: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from hoifield.cli import main
 from hoifield.cli.doctor_command import DoctorCommand
 from hoifield.errors import Interrupted
 
-COMMANDS = ("fit", "observe", "synth", "evaluate", "report", "view", "export", "compare", "track", "doctor")
+COMMANDS = ("fit", "observe", "synth", "evaluate", "batch", "report", "view", "export", "compare", "track", "doctor")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -66,6 +66,12 @@ def error_of(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[
         (["fit", "--video", "x", "--seed", "-1"], 78, "HF-CFG-004"),
         (["synth", "{}/new", "--seed", "-1"], 78, "HF-CFG-004"),
         (["fit", "--video", "x", "--device", "cuda"], 69, "HF-DEV-001"),
+        (["batch", "--out", "{}/new"], 64, "HF-BAT-001"),
+        (["batch", "x", "--out", "{}/new", "--at-once", "0"], 78, "HF-BAT-007"),
+        (["batch", "x", "--out", "{}/new", "--address", "head:6379"], 64, "HF-BAT-008"),
+        (["batch", "x", "--out", "{}/new", "--seed", "-1"], 78, "HF-CFG-004"),
+        (["batch", "x", "--out", "{}/new", "--max-frames", "3"], 78, "HF-CFG-003"),
+        (["batch", "x", "--out", "{}/full"], 73, "HF-RUN-001"),
         (["synth", "{}/full"], 73, "HF-SYN-010"),
         (["synth", "{}/text.mp4"], 73, "HF-SYN-010"),
         (["report", "{}/empty"], 66, "HF-RUN-012"),

@@ -23,6 +23,7 @@ ORDER = (
     "report",
     "pipelines",
     "benchmark",
+    "batch",
     "cli",
 )
 ROOT_FILES = ("__init__", "errors", "file_operations", "plain_pickle", "storage", "tensor_files")

