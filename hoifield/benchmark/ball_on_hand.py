@@ -51,9 +51,9 @@ class BallOnHand:
 
 
 def draw_ball_on_hand(model: SkinnedModel, ball: Mesh, frames: int, size: int, unseen: Sequence[int] = ()) -> BallOnHand:
-    """`frames` square pictures of `size` pixels: the ball (`sphere_mesh()`) resting on the palm while the forearm turns; nothing is observed in `unseen` frames.
+    """`frames` square pictures of `size` pixels: the ball (`sphere_mesh()`) resting on the palm while the forearm turns.
 
-    All observed frames are to be fitted.
+    Nothing is observed in `unseen` frames; all others are to be fitted.
     """
     T_camera_hand, T_camera_object = _turn_forearm(rest_ball_on_palm(model), frames)
     camera = Camera.from_focal(1.5 * size, size, size)
