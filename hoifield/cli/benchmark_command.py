@@ -1,4 +1,4 @@
-"""`hoifield benchmark accuracy`: the generated benchmark, fitted and scored beside its anchors."""
+"""`hoifield benchmark accuracy|speed`: the generated benchmark beside its anchors, and the back ends beside each other."""
 
 import json as json_format
 from dataclasses import dataclass
@@ -13,11 +13,9 @@ from hoifield.errors import ExitCode
 
 
 @dataclass(frozen=True)
-class BenchmarkCommand:
+class AccuracyCommand:
     """Make the clips of a tier, fit them, and score the fits beside anchors. The same command again goes on, or prints the table."""
 
-    action: tyro.conf.Positional[Literal["accuracy"]]
-    """What is measured."""
     tier: Literal["nano", "core", "hard"] = "nano"
     """nano: one tiny clip; core: 24 clips of six categories; hard: 24 clips along eight axes of stress."""
     out: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
@@ -57,3 +55,42 @@ class BenchmarkCommand:
             write_file(self.json, json_format.dumps(summary_as_json(rows, summary, mark), indent=1, allow_nan=False).encode())
         print(f"page: {out / 'benchmark.html'}")
         return ExitCode.DONE
+
+
+@dataclass(frozen=True)
+class SpeedCommand:
+    """Time kernels and a training step by back end, in turns in one run of two to three minutes (the first compiles for one more)."""
+
+    device: Literal["cpu", "cuda"] = "cpu"
+    """Where to compute."""
+    json: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """Also write the ratios, with all details, there."""
+
+    def run(self) -> int:
+        """Carries it out; gives the exit code."""
+        from hoifield.benchmark.measure_speed import SpeedConfig, measure_speed, speed_as_json
+        from hoifield.benchmark.speed_table import write_speed_table
+        from hoifield.cli.threads import use_threads
+        from hoifield.storage import write_file
+
+        use_threads()
+        with ProgressConsole() as console:
+            report = measure_speed(SpeedConfig(self.device), console.announce)
+        print(write_speed_table(report))
+        if self.json is not None:
+            write_file(self.json, json_format.dumps(speed_as_json(report), indent=1, allow_nan=False).encode())
+        return ExitCode.DONE
+
+
+@dataclass(frozen=True)
+class BenchmarkCommand:
+    """Measure how well clips are reconstructed, or how fast."""
+
+    measured: Annotated[AccuracyCommand, tyro.conf.subcommand("accuracy", prefix_name=False)] | Annotated[
+        SpeedCommand, tyro.conf.subcommand("speed", prefix_name=False)
+    ]
+    """What is measured."""
+
+    def run(self) -> int:
+        """Carries it out; gives the exit code."""
+        return self.measured.run()

@@ -14,6 +14,7 @@ from hoifield.errors import ConfigurationError, InternalError
 from hoifield.fields.encode_numba import encode_numba
 from hoifield.fields.encode_torch import encode_torch
 from hoifield.fields.hash_grid_layout import HashGridLayout
+from hoifield.geometry.plain_reference import kernels_serve
 
 Engine = Literal["torch", "numba"]
 Backend = Literal["auto", "torch", "numba"]
@@ -54,7 +55,7 @@ def choose_engine(backend: Backend, points: Float[Tensor, "point 3"]) -> Engine:
     fits_numba = points.device.type == "cpu" and points.dtype == torch.float32
     match backend:
         case "auto":
-            return "numba" if fits_numba else "torch"
+            return "numba" if fits_numba and kernels_serve(points) else "torch"
         case "torch":
             return "torch"
         case "numba":

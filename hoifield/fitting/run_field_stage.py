@@ -12,7 +12,7 @@ from torch import Tensor
 from hoifield.errors import InternalError
 from hoifield.fitting.adam import NamedAdam
 from hoifield.fitting.frame_pixels import FramePixels, PixelBatch
-from hoifield.fitting.imagined_views import Imagination, imagine_unseen, imagined_loss
+from hoifield.fitting.imagined_views import Imagination, ImaginedRays, imagine_unseen, imagined_loss
 from hoifield.fitting.parameter_groups import parameters_of
 from hoifield.fitting.schedule import rate_factor, surface_width
 from hoifield.fitting.stage import FieldStage
@@ -42,6 +42,8 @@ class StepReport:
     step: int
     total: float
     losses: dict[str, float]
+    skipped: bool
+    """Whether nothing moved, for a gradient was not finite."""
 
 
 def run_field_stage(
@@ -66,24 +68,38 @@ def run_field_stage(
             lookup = read_object_grid(scene)
             if imagination is not None and stage.weights.imagined > 0 and scene.actors:
                 imagined = imagine_unseen(imagination, scene, pixels, lookup, seed * 1_000_003 + step, step / stage.steps)
-        progress = step / stage.steps
-        generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
-        batch = _draw(pixels, scene.frames.frame_count, stage, np.random.default_rng((seed, step)))
-        sampling = SamplingConfig(surface_width(progress, stage.width_start, stage.width_end), stage.object_samples, stage.hand_samples)
-        losses = field_losses(scene, stage, batch, lookup, sampling, generator)
-        if imagined is not None:
-            losses["imagined"] = stage.weights.imagined * fading(progress) * imagined_loss(scene.object_distance, imagined, IMAGINED_RAYS, generator)
-        total = torch.stack(list(losses.values())).sum()
-        optimiser.zero_grad()
-        total.backward()
-        if optimiser.gradients_are_finite():
-            optimiser.step(rate_factor(progress), held_parameters(optimiser, stage, progress))
-        else:
-            skipped += 1
-            if skipped > MOST_SKIPPED_STEPS:
-                raise InternalError("HF-FIT-003", f"{skipped} steps of stage {stage.name} had no finite gradient", "try another --seed, and report it")
-        report = StepReport(step, float(total.detach()), {name: float(loss.detach()) for name, loss in losses.items()})
+        report = take_field_step(scene, stage, pixels, seed, optimiser, step, lookup, imagined)
+        skipped += report.skipped
+        if skipped > MOST_SKIPPED_STEPS:
+            raise InternalError("HF-FIT-003", f"{skipped} steps of stage {stage.name} had no finite gradient", "try another --seed, and report it")
         after_step(report, (step + 1) % CACHE_EVERY == 0)
+
+
+def take_field_step(
+    scene: Scene,
+    stage: FieldStage,
+    pixels: FramePixels,
+    seed: int,
+    optimiser: NamedAdam,
+    step: int,
+    lookup: CachedDistance,
+    imagined: ImaginedRays | None = None,
+) -> StepReport:
+    """One step: pixels drawn, rays rendered, losses, gradients, and the update where those are finite. `lookup` is `read_object_grid`'s."""
+    progress = step / stage.steps
+    generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
+    batch = _draw(pixels, scene.frames.frame_count, stage, np.random.default_rng((seed, step)))
+    sampling = SamplingConfig(surface_width(progress, stage.width_start, stage.width_end), stage.object_samples, stage.hand_samples)
+    losses = field_losses(scene, stage, batch, lookup, sampling, generator)
+    if imagined is not None:
+        losses["imagined"] = stage.weights.imagined * fading(progress) * imagined_loss(scene.object_distance, imagined, IMAGINED_RAYS, generator)
+    total = torch.stack(list(losses.values())).sum()
+    optimiser.zero_grad()
+    total.backward()
+    finite = optimiser.gradients_are_finite()
+    if finite:
+        optimiser.step(rate_factor(progress), held_parameters(optimiser, stage, progress))
+    return StepReport(step, float(total.detach()), {name: float(loss.detach()) for name, loss in losses.items()}, not finite)
 
 
 def fading(progress: float) -> float:

@@ -6,6 +6,8 @@ from jaxtyping import Float, Int
 from numba import njit, prange
 from torch import Tensor
 
+from hoifield.geometry.plain_reference import kernels_serve
+
 
 @njit(parallel=True, cache=True, error_model="numpy")
 def _lookup(volumes, row, position, lower, spacing, values, gradients):  # type: ignore[no-untyped-def]
@@ -57,7 +59,7 @@ def lookup_distance(
     at least 1 / sqrt(2) of the value away, and at most the value. The value carries first-order gradients to `points` (not to the
     volumes). On the CPU by a numba kernel, elsewhere by `lookup_distance_torch`.
     """
-    if points.device.type == "cpu":
+    if kernels_serve(points):
         value, gradient = _lookup_numba(volumes, row, points.detach(), lower, spacing)
     else:
         value, gradient = lookup_distance_torch(volumes, row, points.detach(), lower, spacing)

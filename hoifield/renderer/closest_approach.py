@@ -4,7 +4,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from hoifield.fields.encode import require_finite
 from hoifield.fields.encode_numba import match_threads
+from hoifield.geometry.plain_reference import kernels_serve
 from hoifield.geometry.trilinear import lookup_grid
 from hoifield.renderer.cached_distance import CachedDistance
 from hoifield.renderer.march_numba import MOST_BINS, closest_numba
@@ -16,9 +18,11 @@ def closest_approach(cached: CachedDistance, origins: Float[Tensor, "ray 3"], di
     """Ray distance (m) of the smallest signed distance among `count` points from where a unit ray enters the grid to where it leaves.
 
     Rays are in the grid's frame; one that misses the grid gets the distance at which it passes. On the CPU by a numba kernel.
+    Raises InternalError (HF-FLD-004) for rays that are not finite.
     """
+    require_finite(torch.cat([origins, directions]))
     near, far = intersect_box(origins, directions, cached.lower, cached.upper)
-    if origins.device.type != "cpu" or origins.dtype != torch.float32 or count > MOST_BINS:
+    if not kernels_serve(origins) or origins.dtype != torch.float32 or count > MOST_BINS:
         return closest_approach_torch(cached, origins, directions, count)
     out = torch.empty(len(origins))
     match_threads()

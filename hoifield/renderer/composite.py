@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from hoifield.fields.density import density_from_distance
+from hoifield.geometry.plain_reference import kernels_serve
 from hoifield.renderer.composite_numba import composite_numba
 
 
@@ -61,7 +62,7 @@ def composite_entities(
     `slot` says where a sample of an entity lies among the near ones, -1 where the entity has no density. `behind` is the background's
     colour, `width` that of the surfaces (m). On the CPU by a numba kernel, elsewhere by `composite_entities_torch`.
     """
-    if distance.device.type != "cpu" or distance.dtype != torch.float32:
+    if not kernels_serve(distance) or distance.dtype != torch.float32:
         return composite_entities_torch(distance, colour, slot, behind, intervals, width)
     return CompositeColours(*composite_numba(distance, colour, slot, behind, intervals, width))
 

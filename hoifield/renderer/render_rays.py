@@ -89,8 +89,9 @@ def render_rays(
 ) -> RayTrace:
     """Colour, depth, normal and entity weights of pixels, each in its own frame of the clip."""
     directions = pixel_directions(pixel, scene.K)
-    T_entities = [invert_rigid(scene.frames.T_camera_object(row))]
-    T_entities += [invert_rigid(poses.T_camera_hand(row)) for _, poses in scene.hands()]
+    # Poses are worked out once a frame, not once a ray.
+    T_entities = [invert_rigid(scene.frames.T_camera_object()).index_select(0, row)]
+    T_entities += [invert_rigid(poses.T_camera_hand()).index_select(0, row) for _, poses in scene.hands()]
     distances, intervals = _sample_union(scene, object_lookup, row, directions, T_entities, sampling, generator)
     queried = [_query_object(scene, object_lookup, directions, distances, T_entities[0], sampling.width)]
     for number in range(len(scene.actors)):

@@ -6,6 +6,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from hoifield.fields.encode_numba import match_threads
+from hoifield.geometry.plain_reference import kernels_serve
 from hoifield.renderer.cached_distance import CachedDistances
 from hoifield.renderer.march_numba import march_numba
 from hoifield.renderer.march_torch import march_torch
@@ -33,7 +34,7 @@ def sample_rays(
     near = torch.nan_to_num(near, nan=0.0, posinf=0.0, neginf=0.0)
     far = torch.where(far.isfinite(), far, near)
     uniform = torch.rand(len(near), count, generator=generator)
-    if origins_entity.device.type != "cpu":
+    if not kernels_serve(origins_entity):
         return march_torch(origins_entity, directions_entity, near, far, cached, row, width, uniform.to(near))
     out = torch.empty(len(near), count)
     match_threads()

@@ -12,7 +12,7 @@ from hoifield.cli import main
 from hoifield.cli.doctor_command import DoctorCommand
 from hoifield.errors import Interrupted
 
-COMMANDS = ("fit", "observe", "synth", "evaluate", "batch", "report", "view", "export", "compare", "track", "doctor")
+COMMANDS = ("fit", "observe", "synth", "evaluate", "batch", "benchmark", "prior", "report", "view", "export", "compare", "track", "doctor")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -38,7 +38,17 @@ def test_parsing_imports_no_tensor_library():
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["nonsense"], ["fit"], ["fit", "--video", "x", "--bogus"], ["fit", "--video", "x", "--preset", "huge"], ["fit", "--video", "x", "--seed", "one"]],
+    [
+        [],
+        ["nonsense"],
+        ["fit"],
+        ["fit", "--video", "x", "--bogus"],
+        ["fit", "--video", "x", "--preset", "huge"],
+        ["fit", "--video", "x", "--seed", "one"],
+        ["benchmark"],
+        ["benchmark", "accuracy", "--tier", "huge"],
+        ["benchmark", "speed", "--tier", "nano"],
+    ],
 )
 def test_a_command_line_that_makes_no_sense_is_64(arguments: list[str]):
     assert main.run(arguments) == 64
@@ -72,6 +82,9 @@ def error_of(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[
         (["batch", "x", "--out", "{}/new", "--seed", "-1"], 78, "HF-CFG-004"),
         (["batch", "x", "--out", "{}/new", "--max-frames", "3"], 78, "HF-CFG-003"),
         (["batch", "x", "--out", "{}/full"], 73, "HF-RUN-001"),
+        (["benchmark", "accuracy", "--seed", "-1"], 78, "HF-CFG-004"),
+        (["benchmark", "accuracy", "--out", "{}/full"], 73, "HF-BEN-006"),
+        (["benchmark", "speed", "--device", "cuda"], 69, "HF-DEV-00"),
         (["synth", "{}/full"], 73, "HF-SYN-010"),
         (["synth", "{}/text.mp4"], 73, "HF-SYN-010"),
         (["report", "{}/empty"], 66, "HF-RUN-012"),

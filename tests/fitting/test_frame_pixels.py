@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tiny_scene import COLOURS, FIT_FRAMES, ball_on_hand, tiny_pixels
+from tiny_scene import FIT_FRAMES, ball_on_hand, tiny_pixels
 
+from hoifield.benchmark.ball_on_hand import COLOURS
 from hoifield.fitting.frame_pixels import FramePixels, entity_of_labels, load_frame_pixels, outline_of, rim_of
 from hoifield.observations.frame_masks import FrameMasks
 

@@ -1,9 +1,13 @@
 """Samples gather at the surface, never fail on a ray that meets nothing, and integrate densities well."""
 
+from contextlib import nullcontext
+
 import pytest
 import torch
 
+from hoifield.errors import InternalError
 from hoifield.fields.density import density_from_distance
+from hoifield.geometry.plain_reference import plain_reference
 from hoifield.renderer.cached_distance import CachedDistance, CachedDistances
 from hoifield.renderer.closest_approach import closest_approach, closest_approach_torch
 from hoifield.renderer.composite import composite
@@ -80,10 +84,29 @@ def test_rays_that_meet_nothing_get_finite_samples_without_length():
     directions = torch.tensor([[0.0, 1.0, 0.0], [0.0, 0.0, -1.0], [1.0, 0.0, 0.0]])
     samples, near, far = _sample(cached, origins, directions, 0.001, 8)
     assert torch.equal(near, far) and bool(samples.isfinite().all())
-    broken, _, _ = _sample(cached, origins * torch.nan, directions, 0.001, 8)
-    assert not bool(broken.isnan().any())
     _, intervals = merge_samples([samples])
     assert torch.equal(intervals, torch.zeros(3, 8))
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
+def test_a_ray_that_is_no_ray_is_not_marched(bad):
+    """Its cells would lie anywhere in memory; all its samples lie at one place instead."""
+    cached, (origins, directions) = _sphere_cache(), _rays(6)
+    origins, directions = origins.clone(), directions.clone()
+    origins[0, 1], origins[1], directions[2, 0], directions[3] = bad, bad, bad, bad
+    samples, _, _ = _sample(cached, origins, directions, 0.001, 8)
+    assert bool(samples.isfinite().all()) and bool((samples[4:].diff(dim=-1) > 0).any())
+    assert bool((samples[:4] == samples[:4, :1]).all())
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("of_origin", [True, False])
+@pytest.mark.parametrize("engine", [nullcontext, plain_reference])
+def test_the_closest_approach_refuses_a_ray_that_is_no_ray(bad, of_origin, engine):
+    origins, directions = (rays.clone() for rays in _rays(5))
+    (origins if of_origin else directions)[3, 1] = bad
+    with engine(), pytest.raises(InternalError, match="1 of 10"):
+        closest_approach(_sphere_cache(), origins, directions, 24)
 
 
 def test_a_ray_that_passes_by_is_sampled_around_its_closest_approach():

@@ -1,0 +1,24 @@
+"""Kernels or their readable twins: one switch for all of them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from torch import Tensor
+
+_ASKED_FOR: ContextVar[bool] = ContextVar("plain_reference", default=False)
+
+
+@contextmanager
+def plain_reference() -> Iterator[None]:
+    """Within, plain PyTorch computes in place of every kernel that has a twin: to check kernels, and to measure what they gain."""
+    before = _ASKED_FOR.set(True)
+    try:
+        yield
+    finally:
+        _ASKED_FOR.reset(before)
+
+
+def kernels_serve(tensor: Tensor) -> bool:
+    """Whether kernels compute for a tensor: it lies on the CPU, and the plain reference was not asked for."""
+    return tensor.device.type == "cpu" and not _ASKED_FOR.get()
