@@ -32,7 +32,7 @@ SCHEMA = "hoifield.speed/1"
 
 @dataclass(frozen=True)
 class SpeedConfig:
-    """How much is measured; the defaults take two to three minutes on two cores."""
+    """How much is measured; the defaults take 2.5 minutes of processor time."""
 
     device: Literal["cpu", "cuda"] = "cpu"
     points: int = 2**18

@@ -59,7 +59,7 @@ class AccuracyCommand:
 
 @dataclass(frozen=True)
 class SpeedCommand:
-    """Time kernels and a training step by back end, in turns in one run of two to three minutes (the first compiles for one more)."""
+    """Time kernels and a training step by back end, in turns in one run of a few minutes (the first compiles for one more)."""
 
     device: Literal["cpu", "cuda"] = "cpu"
     """Where to compute."""
