@@ -28,9 +28,9 @@ class FitCommand:
     actor: Literal["auto", "anny", "mano"] = "auto"
     """Hand model: the built-in one, or your own MANO file (HOIFIELD_MANO_DIR)."""
     category: str = "unknown"
-    """What the object is called: mug, bottle, box, bowl, can, ring, kettle, knife, toy-car; it helps where the clip does not show it."""
-    prior: Annotated[str, tyro.conf.arg(metavar="auto|off|FILE")] = "auto"
-    """The geometry prior, for the sides that the clip does not show: the one that comes along, none, or weights with their card."""
+    """What the object is called, for the prior: mug, bottle, box, bowl, can, ring, kettle, knife, toy-car."""
+    prior: Annotated[str, tyro.conf.arg(metavar="auto|on|off|FILE")] = "auto"
+    """Imagine the sides that the clip does not show: on asks the prior that comes along, FILE other weights; auto is off, for it is weak yet."""
     intrinsics: Annotated[str | None, tyro.conf.arg(metavar="FX,FY,CX,CY|FILE")] = None
     """Camera, pixels of the clip; without it the focal length is guessed, and depth is known only up to that guess."""
     object_point: Annotated[str | None, tyro.conf.arg(metavar="X,Y[,FRAME]")] = None

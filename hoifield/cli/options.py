@@ -21,15 +21,17 @@ def parse_object_point(text: str | None) -> tuple[float, float, int] | None:
     return numbers[0], numbers[1], int(numbers[2]) if len(numbers) == 3 else 0
 
 
-def parse_prior(text: str) -> Literal["auto", "off"] | Path:
+def parse_prior(text: str) -> Literal["auto", "on", "off"] | Path:
     """The --prior that is meant. Raises MissingInput (HF-CFG-011) for a file that is not there."""
     match text:
         case "auto":
             return "auto"
+        case "on":
+            return "on"
         case "off":
             return "off"
     if not Path(text).is_file():
-        raise MissingInput("HF-CFG-011", f"--prior {text!r} is not a file", "give auto, off, or the weights that `hoifield prior train` wrote")
+        raise MissingInput("HF-CFG-011", f"--prior {text!r} is not a file", "give auto, on, off, or the weights that `hoifield prior train` wrote")
     return Path(text)
 
 

@@ -24,7 +24,7 @@ class FieldLossWeights:
     beyond_hull: float = 0.0
     """Of matter outside of the first hull, where poses are good enough to believe that: what hides beside the hand in every frame else grows
     there."""
-    imagined: float = 0.1
+    imagined: float = 0.05
     """Of unseen sides other than the geometry prior would have them, in a fit that asks it."""
 
 

@@ -5,7 +5,7 @@ import json
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, assert_never
 
 from hoifield.actors.choose_actor import load_actor
 from hoifield.clip.clip import Clip
@@ -25,6 +25,9 @@ from hoifield.runlog.run_folder import RunFolder
 from hoifield.runlog.stop_request import StopRequest
 from hoifield.storage import is_committed
 
+PriorChoice = Literal["auto", "on", "off"] | Path
+"""The geometry prior that came along, none, or a file of weights; auto is none until it is shown to help on most clips (experiments/08_prior)."""
+
 
 @dataclass(frozen=True)
 class FitVideoConfig:
@@ -38,8 +41,8 @@ class FitVideoConfig:
     seed: int = 0
     category: str = "unknown"
     """What the user calls the object."""
-    prior: Literal["auto", "off"] | Path = "auto"
-    """The geometry prior for unseen sides: the one that came along, none, or a file of weights."""
+    prior: PriorChoice = "auto"
+    """The geometry prior for unseen sides."""
 
 
 @dataclass(frozen=True)
@@ -110,9 +113,15 @@ def choose_preset(config: FitVideoConfig) -> Preset:
 
 def choose_imagination(config: FitVideoConfig, announce: Announce) -> Imagination | None:
     """The geometry prior that the options ask for, with the user's word for the object. Raises as `find_pretrained` and `read_card`."""
-    if config.prior == "off":
-        return None
-    prior = load_geometry_prior() if config.prior == "auto" else read_geometry_prior(config.prior)
+    match config.prior:
+        case "auto" | "off":
+            return None
+        case "on":
+            prior = load_geometry_prior()
+        case Path():
+            prior = read_geometry_prior(config.prior)
+        case _:
+            assert_never(config.prior)
     category = category_of(config.category)
     if category == "unknown" != config.category:
         announce(f"the prior knows no {config.category!r}: it takes the object for anything ({', '.join(CATEGORIES[1:])} are known)")
