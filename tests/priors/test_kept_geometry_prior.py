@@ -1,0 +1,44 @@
+"""The geometry prior that came along: whole, small, and wiser with a hand than without, on an object that it was not taught with."""
+
+import numpy as np
+import pytest
+import torch
+
+from hoifield.actors.choose_actor import load_actor
+from hoifield.pipelines.score_geometry_prior import denoising_error, draw_unseen_batch
+from hoifield.priors.geometry_network import GeometryNetwork
+from hoifield.priors.geometry_prior import PRIOR, GeometryPrior, load_geometry_prior
+from hoifield.priors.pretrained import find_pretrained
+from hoifield.synthetic.geometry_lessons import GeometryBatch, PosedScene
+from hoifield.synthetic.held_scenes import SceneRecipe, draw_held_scene
+
+
+@pytest.fixture(scope="module")
+def batch() -> GeometryBatch:
+    """Twelve views of a can and a box with numbers beyond those of the teaching."""
+    actor, recipe = load_actor("anny", "right"), SceneRecipe(("can", "box"), (1000, 1999), False, 0.004)
+    scenes = [draw_held_scene(actor, np.random.default_rng((seed, 71)), seed, recipe) for seed in (40, 41)]
+    return draw_unseen_batch(tuple(PosedScene.of(scene, actor) for scene in scenes), 12, 0)
+
+
+def errors(prior: GeometryPrior, batch: GeometryBatch, time: float) -> tuple[float, float]:
+    """With the hand, and without it."""
+    nothing = torch.zeros_like(batch.category)
+    with_hand = denoising_error(prior, batch, batch.hand_picture, nothing, time, 0)
+    return with_hand, denoising_error(prior, batch, torch.zeros_like(batch.hand_picture), nothing, time, 0)
+
+
+def test_the_file_is_small() -> None:
+    assert find_pretrained(PRIOR).stat().st_size < 30e6
+
+
+@pytest.mark.parametrize("time", [0.8, 0.95])
+def test_the_hand_tells_it_where_the_object_is(batch: GeometryBatch, time: float) -> None:
+    with_hand, without = errors(load_geometry_prior(), batch, time)
+    assert with_hand < 0.9 * without
+
+
+def test_it_knows_more_than_one_that_was_not_taught(batch: GeometryBatch) -> None:
+    torch.manual_seed(0)
+    untaught = GeometryPrior(GeometryNetwork().eval().requires_grad_(False), {})
+    assert errors(load_geometry_prior(), batch, 0.5)[0] < 0.3 * errors(untaught, batch, 0.5)[0]
