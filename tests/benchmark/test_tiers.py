@@ -8,7 +8,7 @@ import tyro
 
 from hoifield.benchmark.method_row import METHOD_NAMES
 from hoifield.benchmark.tiers import CATEGORIES, FIRST_INSTANCE, TIER_NAMES, tier_clips
-from hoifield.cli.benchmark_command import BenchmarkCommand
+from hoifield.cli.benchmark_command import AccuracyCommand
 
 
 @pytest.mark.parametrize("tier", TIER_NAMES)
@@ -46,7 +46,7 @@ def test_no_two_clips_share_an_object_or_a_seed_and_all_belong_to_the_benchmark(
 
 
 def test_the_options_name_what_the_benchmark_has():
-    command = tyro.cli(BenchmarkCommand, args=["accuracy"])
+    command = tyro.cli(AccuracyCommand, args=[])
     assert command.methods == METHOD_NAMES
-    assert get_args(BenchmarkCommand.__annotations__["tier"]) == TIER_NAMES
+    assert get_args(AccuracyCommand.__annotations__["tier"]) == TIER_NAMES
     assert asdict(command)["clips"] == ()
