@@ -82,12 +82,11 @@ def test_the_same_search_gives_the_same_grasp_and_says_what_was_best_where_none_
     monkeypatch.setattr("hoifield.synthetic.grasp.GRIP_ROUNDS", 1)
     monkeypatch.setattr("hoifield.synthetic.grip_search.REFINED", 1)
     held = make_held_object("tool", 3, COARSE)
-    first, second = (taken(held, "right", "handle")[0] for _ in range(2))
+    (first, _, search), (second, _, _) = (taken(held, "right", "handle") for _ in range(2))
     np.testing.assert_array_equal(first.pose, second.pose)
     np.testing.assert_array_equal(first.T_hand_object, second.T_hand_object)
-    monkeypatch.setattr("hoifield.synthetic.grasp.grasp_holds", lambda grasp: False)
     with pytest.raises(InternalError, match="HF-SYN-002.*none of 1 grasps holds: in the best one 5 fingers touch"):
-        taken(held, "right", "handle")
+        search.find(lambda grasp: False)
 
 
 def test_an_object_without_grips_is_held_about_its_middle_where_fingertips_find_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

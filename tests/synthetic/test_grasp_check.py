@@ -9,7 +9,7 @@ import trimesh
 
 from hoifield.actors.choose_actor import load_actor
 from hoifield.geometry.mesh import Mesh
-from hoifield.synthetic.grasp_check import DISTURBANCE, LARGEST_RESIDUAL, Grasp, GraspMeasure, closure_residual, grasp_holds
+from hoifield.synthetic.grasp_check import DISTURBANCE, LARGEST_RESIDUAL, Grasp, GraspMeasure, closure_residual, grasp_holds, grasp_is_likely
 from hoifield.synthetic.grip_shape import HandBones
 
 GOOD = Grasp(np.zeros((16, 3)), np.eye(4), ("thumb", "index", "middle"), 0.001, False, 0.001, 0.0)
@@ -52,6 +52,11 @@ def test_a_pinch_between_two_points_turns_about_their_line() -> None:
 def test_each_rule_alone_can_spoil_a_grasp(spoilt: dict) -> None:
     assert grasp_holds(GOOD) and grasp_holds(replace(GOOD, touching=("index", "middle", "ring"), palm_touches=True))
     assert not grasp_holds(replace(GOOD, **spoilt))
+
+
+def test_a_likely_grasp_may_slip_but_touches_and_does_not_cross() -> None:
+    assert grasp_is_likely(GOOD) and grasp_is_likely(replace(GOOD, closure=1.0, touching=("thumb", "index"), deepest=0.004))
+    assert not grasp_is_likely(replace(GOOD, touching=("thumb",))) and not grasp_is_likely(replace(GOOD, crossing=0.006))
 
 
 def test_a_block_pressed_into_the_hand_is_as_deep_as_it_is_pressed() -> None:
