@@ -20,6 +20,7 @@ from hoifield.fitting.frame_pixels import FramePixels
 from hoifield.fitting.seen_surface import find_seen
 from hoifield.geometry.mesh import Mesh, vertex_normals
 from hoifield.geometry.rigid import invert_rigid
+from hoifield.geometry.trilinear import lookup_grid
 from hoifield.priors.geometry_prior import GeometryPrior, settled
 from hoifield.priors.geometry_view import VIEW_EXTENT, VIEW_SIZE, GeometryView, draw_hand
 from hoifield.priors.noise_schedule import add_noise, walk_back
@@ -121,8 +122,8 @@ def _known(scene: Scene, pixels: FramePixels, lookup: CachedDistance, look: Fiel
     if scene.hull is not None:
         along = torch.linspace(0, VIEW_EXTENT, 64)
         points = look.origin[:, None] + along[None, :, None] * look.direction
-        hull = CachedDistance(scene.hull.values, scene.hull.lower, scene.hull.spacing)
-        beside = hull.lookup(points.reshape(-1, 3)).reshape(len(look.origin), -1).amin(1) > OUTSIDE_HULL
+        distance = lookup_grid(scene.hull.values, scene.hull.lower, scene.hull.spacing, points.reshape(-1, 3))
+        beside = distance.reshape(len(look.origin), -1).amin(1) > OUTSIDE_HULL
         known |= beside & ~look.cover
     return known
 

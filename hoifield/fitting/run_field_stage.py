@@ -62,9 +62,10 @@ def run_field_stage(
     not finite is skipped; too many of them raise InternalError (HF-FIT-003).
     """
     skipped = 0
-    lookup, imagined = read_object_grid(scene), None
+    lookup: CachedDistance | None = None
+    imagined: ImaginedRays | None = None
     for step in range(first_step, stage.steps):
-        if step % CACHE_EVERY == 0:
+        if lookup is None or step % CACHE_EVERY == 0:
             lookup = read_object_grid(scene)
             if imagination is not None and stage.weights.imagined > 0 and scene.actors:
                 imagined = imagine_unseen(imagination, scene, pixels, lookup, seed * 1_000_003 + step, step / stage.steps)

@@ -12,9 +12,11 @@ from tiny_scene import FIT_FRAMES, ball_on_hand, tiny_pixels, tiny_scene
 
 from hoifield.errors import Interrupted
 from hoifield.fitting.checkpoint import FitPosition, read_checkpoint
+from hoifield.fitting.imagined_views import Imagination
 from hoifield.fitting.run_stages import FitPlan, run_stages
 from hoifield.fitting.stage import FieldStage, PlacementStage, Stage
 from hoifield.pipelines.presets import EVERYTHING
+from hoifield.priors.geometry_prior import load_geometry_prior
 from hoifield.scene.scene import Scene
 
 SMALL = {"rays": 48, "frames_per_step": 3, "object_samples": 6, "hand_samples": 4}
@@ -72,9 +74,9 @@ class Witness:
         return self.stop_after is not None and self.stop_after in self.losses
 
 
-def fit(store: FolderStore, witness: Witness) -> Scene:
+def fit(store: FolderStore, witness: Witness, imagination: Imagination | None = None) -> Scene:
     scene = tiny_scene()
-    run_stages(scene, FitPlan(STAGES, seed=3, checkpoint_every_s=0.0), ball_on_hand().observations, tiny_pixels(), store, witness)
+    run_stages(scene, FitPlan(STAGES, seed=3, checkpoint_every_s=0.0, imagination=imagination), ball_on_hand().observations, tiny_pixels(), store, witness)
     return scene
 
 
@@ -126,6 +128,16 @@ def test_a_fit_killed_at_a_step_resumes_to_the_same_end_to_the_last_bit(
     second = Witness()
     assert_same_end(fit(FolderStore(tmp_path), second), expected)
     assert all(whole.losses[step] == losses for step, losses in second.losses.items())
+
+
+def test_a_fit_that_asks_the_prior_is_led_by_it_and_resumes_to_the_same_end(tmp_path: Path, uninterrupted: tuple[Scene, Witness, FolderStore]):
+    imagination, whole = Imagination(load_geometry_prior(), "unknown"), Witness()
+    expected = fit(FolderStore(tmp_path / "whole"), whole, imagination)
+    assert all("imagined" in losses for (name, _), losses in whole.losses.items() if name != "placement")
+    assert not torch.equal(expected.object_distance.table, uninterrupted[0].object_distance.table)
+    with pytest.raises(KilledError):
+        fit(FolderStore(tmp_path / "killed"), Witness(die_at=("coarse", 77)), imagination)
+    assert_same_end(fit(FolderStore(tmp_path / "killed"), Witness(), imagination), expected)
 
 
 def test_a_fit_killed_while_it_writes_resumes_from_the_checkpoint_before(tmp_path: Path, uninterrupted: tuple[Scene, Witness, FolderStore]):

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from hoifield.errors import MissingDependency
+from hoifield.errors import MissingDependency, RefusedInput
 from hoifield.fitting.stage import FieldStage, PlacementStage
 from hoifield.pipelines.fit_observations import LOG_EVERY, RunListener
-from hoifield.pipelines.fit_video import FitVideoConfig, choose_preset
+from hoifield.pipelines.fit_video import FitVideoConfig, choose_imagination, choose_preset
 from hoifield.pipelines.observe import ObserveConfig
 from hoifield.runlog.stop_request import StopRequest
 from hoifield.storage import read_json_lines
@@ -50,3 +50,15 @@ def test_some_steps_are_logged_and_the_last_of_each_stage_always(tmp_path: Path)
 
 def test_a_run_resumed_in_a_later_stage_counts_on_from_the_stages_before(tmp_path: Path):
     assert logged(tmp_path, 2) == [70, 95, 109]
+
+
+def test_the_prior_is_asked_only_when_told_to_and_a_word_it_does_not_know_is_said(tmp_path: Path):
+    said: list[str] = []
+    assert choose_imagination(config(prior="auto"), said.append) is None and choose_imagination(config(prior="off"), said.append) is None
+    asked = choose_imagination(config(prior="on", category="Cup"), said.append)
+    assert asked is not None and asked.category == "mug" and said == []
+    unknown = choose_imagination(config(prior="on", category="umbrella"), said.append)
+    assert unknown is not None and unknown.category == "unknown" and "no 'umbrella'" in said[0]
+    (tmp_path / "other.safetensors").write_bytes(b"no weights")
+    with pytest.raises(RefusedInput, match="HF-NET-002"):
+        choose_imagination(config(prior=tmp_path / "other.safetensors"), said.append)
