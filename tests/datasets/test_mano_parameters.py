@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from tiny_sets import FRAMES, TinyHand, mano_forward, write_dexycb
 
-from hoifield.actors.skinned_model import Side
+from hoifield.actors.skinned_model import JOINT_PARENTS, Side
 from hoifield.datasets.read_truth import read_truth
 from hoifield.errors import MissingInput, RefusedInput
 from hoifield.result.fit_result import FitResult
@@ -41,6 +42,17 @@ def test_manos_formulas_give_the_vertices_of_the_result(result: FitResult, hand:
         np.testing.assert_allclose(vertices, result.hands[0].vertices[frame, :778], atol=1e-5)
     assert np.isnan(wrist[0]).all() and np.isnan(shift[0]).all()
     np.testing.assert_array_equal(mean, hand.arrays["hands_mean"])
+
+
+def test_smplx_poses_the_hand_of_the_result(result: FitResult, hand: TinyHand, side: Side) -> None:
+    smplx = pytest.importorskip("smplx", reason="smplx is not installed")
+    arrays = {**hand.arrays, "kintree_table": np.array([[-1, *JOINT_PARENTS[1:]], range(16)])}
+    options = {"model_path": "", "data_struct": smplx.utils.Struct(**arrays), "is_rhand": side == "right", "use_pca": False, "flat_hand_mean": True}
+    layer = smplx.MANO(**options, batch_size=FRAMES - 1)
+    with np.load(io.BytesIO(encode_mano_parameters(result)), allow_pickle=False) as file:
+        words = {name: torch.tensor(file[f"{side}_{name}"][1:]).float() for name in ("global_orient", "hand_pose", "transl")}
+        posed = layer(**words, betas=torch.tensor(file[f"{side}_betas"]).float().expand(FRAMES - 1, -1))
+    np.testing.assert_allclose(posed.vertices.detach().numpy(), result.hands[0].vertices[1:, :778], atol=1e-5)
 
 
 def test_the_parameters_are_those_that_the_set_was_written_with(result: FitResult, hand: TinyHand, side: Side) -> None:
