@@ -7,7 +7,6 @@ import numpy as np
 from jaxtyping import Float
 
 from hoifield.actors.mano_conventions import ManoConventions, read_mano_conventions
-from hoifield.actors.mano_file import FOLDER_VARIABLE
 from hoifield.errors import MissingInput, RefusedInput
 from hoifield.geometry.rotations import axis_angles_of
 from hoifield.result.fit_result import FitResult, HandResult
@@ -33,9 +32,12 @@ def require_mano_conventions(hand: HandResult) -> ManoConventions:
     """
     conventions = read_mano_conventions(hand.side) if hand.actor == "mano" else None
     if conventions is None:
-        file = f"MANO_{hand.side.upper()}.pkl is not in the folder of {FOLDER_VARIABLE}"
-        cause = file if hand.actor == "mano" else f"the {hand.side} hand of this run is {hand.actor}'s, not MANO's"
-        raise MissingInput("HF-SET-023", cause, f"set {FOLDER_VARIABLE} and run the fit with --actor mano")
+        cause = (
+            f"MANO_{hand.side.upper()}.pkl is not in the folder of HOIFIELD_MANO_DIR"
+            if hand.actor == "mano"
+            else f"the {hand.side} hand of this run is {hand.actor}'s, not MANO's"
+        )
+        raise MissingInput("HF-SET-023", cause, "set HOIFIELD_MANO_DIR and run the fit with --actor mano")
     return conventions
 
 

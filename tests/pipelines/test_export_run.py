@@ -1,5 +1,8 @@
 """A run is exported for other programs with what they need beside the result, and says what is missing."""
 
+import os
+import re
+import subprocess
 import sys
 import zipfile
 from dataclasses import replace
@@ -24,6 +27,8 @@ from hoifield.result.result_folder import write_result
 from hoifield.runlog.run_folder import RunFolder
 
 SEQUENCE = "arctic_s03_box_grab_01_1"
+ROOT = Path(__file__).resolve().parents[2]
+SNIPPETS = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "how_to" / "take_results_elsewhere.md").read_text(), re.DOTALL)
 
 
 @pytest.fixture
@@ -116,3 +121,15 @@ def test_the_command_says_how_many_frames_are_left_out(run: Path, capsys: pytest
     assert capsys.readouterr().out.splitlines() == [
         str(run / "exports" / f"{SEQUENCE}_colmap"), "frames left out, without a pose of the object: 2",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("snippet", SNIPPETS, ids=[re.search(r"mug/exports/(\w+)", snippet)[1] for snippet in SNIPPETS])
+def test_the_snippets_of_the_how_to_read_what_is_written(run: Path, snippet: str) -> None:
+    for module in re.findall(r"^(?:import|from) (\w+)", snippet, re.MULTILINE):
+        pytest.importorskip(module, reason=f"{module} is not installed")
+    mug = run.rename(run.parent / "mug")
+    for kind in ("npz", "usd", "mano", "colmap", "nerfstudio"):
+        export_run(mug, kind, None)
+    export_run(mug, "ply", None, frames=True)
+    finished = subprocess.run([sys.executable, "-c", snippet], cwd=mug.parent, env=dict(os.environ), capture_output=True, text=True)
+    assert finished.returncode == 0 and finished.stdout and not finished.stderr, finished.stderr

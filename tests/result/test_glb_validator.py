@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from handmade_result import capsule_hand, handmade_result
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
@@ -43,6 +44,12 @@ def left_hand_of_the_built_in_model() -> Scene:
     return replace(result, hands=(replace(result.hands[0], side="left"),)), {"left": model}
 
 
+def hand_with_more_joints_a_vertex_than_gltf_has() -> Scene:
+    weights = np.random.default_rng(0).dirichlet(np.full(16, 0.3), size=len(capsule_hand().weights))
+    model = replace(capsule_hand(), weights=torch.from_numpy(weights))
+    return handmade_result(model=model), {"right": model}
+
+
 def hand_without_its_model() -> Scene:
     return handmade_result(), {}
 
@@ -59,7 +66,10 @@ def nothing_placed() -> Scene:
     return replace(handmade_result(gap=tuple(range(12))), hands=()), {}
 
 
-SCENES = [right_hand_and_a_gap, left_hand_of_the_built_in_model, hand_without_its_model, no_hands, one_frame, nothing_placed]
+SCENES = [
+    right_hand_and_a_gap, left_hand_of_the_built_in_model, hand_with_more_joints_a_vertex_than_gltf_has, hand_without_its_model, no_hands,
+    one_frame, nothing_placed,
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("make", SCENES)
