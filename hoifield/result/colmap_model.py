@@ -1,10 +1,8 @@
 """The cameras around the object as a COLMAP text model, with the object's vertices as its points."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from hoifield.geometry.mesh import Mesh
 from hoifield.geometry.rotations import quaternion_from_matrix
@@ -34,7 +32,7 @@ def _cameras(cameras: ObjectCameras, intrinsics: Float[np.ndarray, "camera 4"]) 
     return ["# CAMERA_ID MODEL WIDTH HEIGHT FX FY CX CY (pixels; the first pixel's centre is at 0.5 0.5)", *rows]
 
 
-def _images(cameras: ObjectCameras, camera_of_view: Sequence[int] | np.ndarray) -> list[str]:
+def _images(cameras: ObjectCameras, camera_of_view: Int[np.ndarray, "view"]) -> list[str]:
     lines = ["# IMAGE_ID QW QX QY QZ TX TY TZ CAMERA_ID NAME, then an empty line for its points (object frame to camera, metres)"]
     if cameras.left_out:
         lines.append(f"# left out, without a pose of the object: frames {' '.join(map(str, cameras.left_out))}")
