@@ -35,10 +35,6 @@ class ManoConventions:
         """Axis-angle poses from the flat hand, of all 45 principal components (`use_pca=True, ncomps=45, flat_hand_mean=False`)."""
         return self.pose_from_mean(coefficients @ self.components)
 
-    def offsets_of(self, pose: Float[np.ndarray, "frame joint=15 3"]) -> Float[np.ndarray, "frame 45"]:
-        """Offsets from the mean pose, of axis-angle poses from the flat hand."""
-        return pose.reshape(-1, 45) - self.mean_pose
-
 
 def read_mano_conventions(side: Side) -> ManoConventions | None:
     """Those of the user's MANO file of that very side, None without one. Raises RefusedInput (HF-ACT-005, -007)."""

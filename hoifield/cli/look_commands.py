@@ -56,18 +56,24 @@ class ExportCommand:
 
     run_folder: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
     """Run folder."""
-    format: Literal["glb", "ply", "obj", "usd", "npz", "hold", "arctic"]
-    """glb: animated scene; ply, obj: object mesh; usd: scene; npz: all arrays; hold: HOLD's build/ folder (a run with --actor mano);
-    arctic: zip for HOLD's ARCTIC server, to which each run adds the sequence that its folder is named after."""
+    format: Literal["glb", "ply", "obj", "usd", "npz", "mano", "colmap", "nerfstudio", "hold", "arctic"]
+    """glb: animated scene; ply, obj: object mesh; usd: scene; npz: all arrays; mano: parameters of MANO's hands; colmap: text model of
+    the cameras around the object; nerfstudio: the same cameras with pictures and masks; hold: HOLD's build/ folder; arctic: zip for HOLD's
+    ARCTIC server, to which each run adds the sequence that its folder is named after. mano and hold need a run with --actor mano."""
     out: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
-    """File (hold: folder) to write; by default RUN/exports/<run>.<format>."""
+    """File to write (colmap, nerfstudio, hold, --frames: folder); by default one below RUN/exports, named as the run."""
+    frames: bool = False
+    """With ply or obj: the meshes of every frame instead, object and hands in the camera frame, one file each."""
 
     def run(self) -> int:
         """Carries it out; gives the exit code."""
         require_run(self.run_folder)
         from hoifield.pipelines.export_run import export_run
 
-        print(export_run(self.run_folder, self.format, self.out))
+        export = export_run(self.run_folder, self.format, self.out, self.frames)
+        print(export.path)
+        if export.left_out:
+            print(f"frames left out, without a pose of the object: {len(export.left_out)}")
         return ExitCode.DONE
 
 

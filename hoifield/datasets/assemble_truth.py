@@ -13,7 +13,7 @@ from hoifield.actors.skinned_model import KEYPOINT_FROM_JOINT, Side, SkinnedMode
 from hoifield.clip.image_folder import read_image
 from hoifield.errors import MissingInput
 from hoifield.geometry.mesh import Mesh
-from hoifield.geometry.rotations import axis_angle_from_matrix, matrix_from_axis_angle
+from hoifield.geometry.rotations import axis_angles_of, matrix_from_axis_angle
 from hoifield.result.fit_result import FitResult, HandResult
 from hoifield.result.mesh_files import read_mesh
 
@@ -117,14 +117,6 @@ def _pose(
 def rotations_of(axis_angles: Float[np.ndarray, "frame 3"]) -> Float[np.ndarray, "frame 3 3"]:
     """Rotation matrices; NaN for NaN."""
     return matrix_from_axis_angle(torch.from_numpy(np.asarray(axis_angles, dtype=np.float64))).numpy()
-
-
-def axis_angles_of(rotation: Float[np.ndarray, "frame 3 3"]) -> Float[np.ndarray, "frame 3"]:
-    """Axis-angles of rotations; NaN for NaN."""
-    known = np.isfinite(rotation).all((1, 2))
-    angles = np.full((len(rotation), 3), np.nan)
-    angles[known] = axis_angle_from_matrix(torch.from_numpy(np.ascontiguousarray(rotation[known]))).numpy()
-    return angles
 
 
 def keypoints_of_mano(joints: Float[np.ndarray, "frame joint=21 3"]) -> Float[np.ndarray, "frame keypoint=21 3"]:

@@ -13,16 +13,18 @@ import cv2
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
-from hoifield.actors.mano_conventions import ManoConventions, read_mano_conventions
+from hoifield.actors.mano_conventions import ManoConventions
 from hoifield.actors.skinned_model import Side
 from hoifield.clip.image_folder import list_images
-from hoifield.datasets.assemble_truth import CV_FROM_GL, axis_angles_of
+from hoifield.datasets.assemble_truth import CV_FROM_GL
 from hoifield.datasets.encode_pickle import Plain, encode_npy_dictionary
 from hoifield.datasets.truth import Labels
-from hoifield.errors import MissingInput, RefusedInput
+from hoifield.errors import RefusedInput
+from hoifield.geometry.rotations import axis_angles_of
 from hoifield.observations.frame_masks import BACKGROUND, LEFT_HAND, OBJECT, RIGHT_HAND
 from hoifield.plain_pickle import RefusedPickleError, read_pickled_npy
 from hoifield.result.fit_result import FitResult, HandResult
+from hoifield.result.mano_parameters import mano_parameters, require_mano_conventions
 from hoifield.storage import cache_folder, commit_directory, is_committed, sha256_of, write_file
 
 MASK_VALUES = {0: BACKGROUND, 50: OBJECT, 150: RIGHT_HAND, 250: LEFT_HAND}
@@ -108,7 +110,7 @@ def write_hold_build(
     `pictures` are (frame number, RGB) of the whole clip. Raises RefusedInput (HF-SET-022) for a result without such frames and
     MissingInput (HF-SET-023) where a hand is not MANO's, or the user's MANO file of its side is not there: HOLD knows no other hand.
     """
-    conventions = {hand.side: _conventions_of(hand) for hand in result.hands}
+    conventions = {hand.side: require_mano_conventions(hand) for hand in result.hands}
     placed = (result.object_confidence > 0) & np.all([hand.confidence > 0 for hand in result.hands], axis=0)
     rows = np.flatnonzero(placed)
     if not len(rows) or not result.hands:
@@ -123,14 +125,6 @@ def write_hold_build(
     write_file(build / "corres.txt", "".join(f"{frame:06d}.png\n" for frame in number_of).encode())
     write_file(build / "data.npy", encode_npy_dictionary(_describe(result, rows, conventions, sequence)))
     return len(rows)
-
-
-def _conventions_of(hand: HandResult) -> ManoConventions:
-    conventions = read_mano_conventions(hand.side) if hand.actor == "mano" else None
-    if conventions is None:
-        cause = f"the {hand.side} hand of this run is {hand.actor}'s, or MANO_{hand.side.upper()}.pkl is not there"
-        raise MissingInput("HF-SET-023", cause, "set HOIFIELD_MANO_DIR and run the fit with --actor mano")
-    return conventions
 
 
 def _describe(
@@ -163,13 +157,14 @@ def _describe(
 
 
 def _hand_entity(hand: HandResult, rows: Int[np.ndarray, "row"], conventions: ManoConventions, shift: Float[np.ndarray, "3"]) -> Plain:
-    """MANO's parameters in HOLD's frame: angles from the mean pose, a translation of the rest pose."""
-    T = hand.T_camera_hand[rows]
-    root_rotation = axis_angles_of(CV_FROM_GL @ T[:, :3, :3])
+    """MANO's parameters in HOLD's frame, its angles counted from the mean pose."""
+    T_hold_camera = np.eye(4)
+    T_hold_camera[:3, :3], T_hold_camera[:3, 3] = CV_FROM_GL, shift
+    parameters = mano_parameters(hand, conventions, T_hold_camera)
     return {
-        "hand_poses": np.concatenate([root_rotation, conventions.offsets_of(hand.pose[rows, 1:])], axis=1),
-        "hand_trans": T[:, :3, 3] @ CV_FROM_GL - conventions.root_of(hand.shape) + shift,
-        "mean_shape": np.asarray(hand.shape, dtype=np.float64),
+        "hand_poses": np.concatenate([parameters.global_orient, parameters.hand_pose - conventions.mean_pose], axis=1)[rows],
+        "hand_trans": parameters.transl[rows],
+        "mean_shape": parameters.betas,
     }
 
 

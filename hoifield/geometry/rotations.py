@@ -1,5 +1,6 @@
 """Rotations as axis-angle vectors, matrices and quaternions."""
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -59,6 +60,14 @@ def axis_angle_from_matrix(rotation: Float[Tensor, "*batch 3 3"]) -> Float[Tenso
     angle = 2.0 * torch.atan2(sine, quaternion[..., :1])
     ratio = torch.where(sine < 1e-7, torch.full_like(sine, 2.0), angle / sine.clamp(min=1e-12))
     return quaternion[..., 1:] * ratio
+
+
+def axis_angles_of(rotation: Float[np.ndarray, "frame 3 3"]) -> Float[np.ndarray, "frame 3"]:
+    """Axis-angles of rotations as arrays; NaN for NaN."""
+    known = np.isfinite(rotation).all((1, 2))
+    angles = np.full((len(rotation), 3), np.nan)
+    angles[known] = axis_angle_from_matrix(torch.from_numpy(np.ascontiguousarray(rotation[known]))).numpy()
+    return angles
 
 
 def rotation_angle(rotation: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch"]:

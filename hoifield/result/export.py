@@ -1,4 +1,4 @@
-"""A result in the format that another program reads."""
+"""A result as one file that another program reads."""
 
 import io
 from collections.abc import Mapping
@@ -10,19 +10,21 @@ import numpy as np
 from hoifield.actors.skinned_model import Side, SkinnedModel
 from hoifield.errors import CannotCreateOutput, UsageError
 from hoifield.result.fit_result import FitResult
+from hoifield.result.mano_parameters import encode_mano_parameters
 from hoifield.result.mesh_files import write_mesh
 from hoifield.result.result_folder import encode_poses, read_result
 from hoifield.result.scene_glb import encode_scene
 from hoifield.result.usd_file import encode_usd
 from hoifield.storage import write_file
 
-ExportFormat = Literal["glb", "ply", "obj", "usd", "npz"]
+ExportFormat = Literal["glb", "ply", "obj", "usd", "npz", "mano"]
 ENDINGS: dict[ExportFormat, tuple[str, ...]] = {
     "glb": (".glb",),
     "ply": (".ply",),
     "obj": (".obj",),
     "usd": (".usda", ".usd"),
     "npz": (".npz",),
+    "mano": (".npz",),
 }
 
 
@@ -33,8 +35,9 @@ def export_result(
 
     glb and usd hold the animated scene (a glb takes the hand's skin from `actor_models`; without them the one in result/scene.glb
     is copied if it is there, else hands move rigidly), ply and obj the object mesh in its own frame, npz the arrays of poses.npz with
-    `object_vertices`, `object_faces` and `object_colours` beside them. Raises UsageError (HF-EXP-001) for a file name of another
-    format, CannotCreateOutput (HF-EXP-002) when the folder cannot be made, and the errors of `read_result`.
+    `object_vertices`, `object_faces` and `object_colours` beside them, mano the parameters of `encode_mano_parameters`. Raises
+    UsageError (HF-EXP-001) for a file name of another format, CannotCreateOutput (HF-EXP-002) when the folder cannot be made, and the
+    errors of `read_result` and `encode_mano_parameters`.
     """
     if out.suffix.lower() not in ENDINGS[export_format]:
         expected = " or ".join(ENDINGS[export_format])
@@ -53,6 +56,8 @@ def export_result(
             write_file(out, encode_usd(result))
         case "npz":
             write_file(out, _bundle(result))
+        case "mano":
+            write_file(out, encode_mano_parameters(result))
         case _:
             assert_never(export_format)
     return out

@@ -112,27 +112,31 @@ class GlbBuilder:
         return self._append("cameras", {"type": "perspective", "perspective": lens})
 
     def encode(self) -> bytes:
-        """The bytes of the .glb file."""
+        """The bytes of the .glb file. Lists without an entry are left out, since glTF allows no empty ones."""
         self._binary += b"\0" * (-len(self._binary) % 4)
-        document = {**self.document, "buffers": [{"byteLength": len(self._binary)}]}
+        document = {name: entry for name, entry in self.document.items() if entry != []}
+        if self._binary:
+            document["buffers"] = [{"byteLength": len(self._binary)}]
         text = json.dumps(document, separators=(",", ":"), allow_nan=False).encode()
         text += b" " * (-len(text) % 4)
-        length = 12 + 8 + len(text) + 8 + len(self._binary)
-        parts = [struct.pack("<III", 0x46546C67, 2, length), struct.pack("<II", len(text), 0x4E4F534A), text]
-        return b"".join([*parts, struct.pack("<II", len(self._binary), 0x004E4942), bytes(self._binary)])
+        chunks = struct.pack("<II", len(text), 0x4E4F534A) + text
+        if self._binary:
+            chunks += struct.pack("<II", len(self._binary), 0x004E4942) + self._binary
+        return struct.pack("<III", 0x46546C67, 2, 12 + len(chunks)) + chunks
 
 
 class AnimationTrack:
-    """The channels of one animation over shared key times (seconds)."""
+    """The channels of one animation over shared key times (seconds); without channels nothing of it is stored."""
 
     def __init__(self, builder: GlbBuilder, times: Float[np.ndarray, "key"], name: str) -> None:
         self._builder = builder
-        self._input = builder.add_accessor(times.astype(np.float32), bounds=True)
+        self._times = times.astype(np.float32)
         self._animation: dict[str, Any] = {"name": name, "samplers": [], "channels": []}
 
     def move(self, node: int, path: str, values: np.ndarray, interpolation: str = "LINEAR") -> None:
         """Animate `path` (translation, rotation as x y z w, scale) of a node, one value per key."""
         if not self._animation["channels"]:
+            self._input = self._builder.add_accessor(self._times, bounds=True)
             self._builder.document.setdefault("animations", []).append(self._animation)
         output = self._builder.add_accessor(values.astype(np.float32))
         self._animation["samplers"].append({"input": self._input, "output": output, "interpolation": interpolation})

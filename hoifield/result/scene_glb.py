@@ -55,9 +55,8 @@ def encode_scene(result: FitResult, actor_models: Mapping[Side, SkinnedModel | N
         if (hand.confidence > 0).any():
             model = actor_models.get(hand.side)
             children.append(_add_rigid_hand(builder, track, hand) if model is None else _add_skinned_hand(builder, track, hand, model))
-    builder.add_root(
-        builder.add_node({"name": "opencv_camera_frame", "rotation": OPENCV_IN_GLTF, **({"children": children} if children else {})})
-    )
+    if children:
+        builder.add_root(builder.add_node({"name": "opencv_camera_frame", "rotation": OPENCV_IN_GLTF, "children": children}))
     width, height = result.image_size
     angle = 2.0 * float(np.arctan(height / (2.0 * result.K[0, 1, 1])))
     builder.add_root(builder.add_node({"name": "camera", "camera": builder.add_camera(angle, width / height)}))

@@ -46,10 +46,25 @@ def test_usd_hides_the_gap_and_holds_the_pose_before_it(run_folder: Path, tmp_pa
     assert keys["167"] == keys["100"] != keys["200"] and "133" not in keys
 
 
-def test_usd_opens_in_the_reference_reader(run_folder: Path, tmp_path: Path) -> None:
+def test_usd_opens_in_the_reference_reader_with_object_and_hand_in_place(run_folder: Path, tmp_path: Path) -> None:
     usd = pytest.importorskip("pxr.Usd", reason="usd-core is not installed")
+    usd_geom = pytest.importorskip("pxr.UsdGeom", reason="usd-core is not installed")
     stage = usd.Stage.Open(str(export_result(run_folder, "usd", tmp_path / "scene.usda")))
     assert {prim.GetTypeName() for prim in stage.Traverse()} == {"Xform", "Mesh"}
+    assert usd_geom.GetStageMetersPerUnit(stage) == 1 and stage.GetTimeCodesPerSecond() == 1000
+    result = handmade_result()
+
+    def world_points(name: str, frame: int) -> np.ndarray:
+        time = usd.TimeCode(round(1000 * result.time_s[frame]))
+        mesh = usd_geom.Mesh(stage.GetPrimAtPath(f"/scene/{name}"))
+        T = np.array(mesh.ComputeLocalToWorldTransform(time))
+        return np.array(mesh.GetPointsAttr().Get(time)) @ T[:3, :3] + T[3, :3]
+
+    for frame in (0, 3, 6, 11):
+        expected = result.object_mesh.moved(result.T_camera_object[frame]).vertices * [1, -1, -1]
+        np.testing.assert_allclose(world_points("object", frame), expected, atol=1e-5)
+        np.testing.assert_allclose(world_points("right_hand", frame), result.hands[0].vertices[frame] * [1, -1, -1], atol=1e-5)
+        assert np.abs(world_points("object", frame) - result.object_mesh.moved(result.T_camera_object[7]).vertices * [1, -1, -1]).max() > 1e-3
 
 
 def test_another_ending_and_a_blocked_folder_are_told(run_folder: Path, tmp_path: Path) -> None:
