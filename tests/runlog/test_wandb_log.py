@@ -1,6 +1,5 @@
 """wandb gets one clean run built from the run folder, whatever became of it, without account or network; checked by wandb's own reader."""
 
-import json
 import os
 import shutil
 import signal
@@ -8,12 +7,11 @@ import socket
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 import recorded_runs
+from offline_wandb import OfflineRun, read_offline_run
 from recorded_runs import KILLED_AT, STAGE_STEPS, log_steps, make_grey_clip, open_run, record_failed_run, record_finished_run, record_refused_run
 
 from hoifield.cli.fit_command import FitCommand
@@ -35,37 +33,6 @@ def log_and_die(run, row):
 wandb.Run.log = log_and_die
 sync_run(pathlib.Path(sys.argv[1]))
 """
-
-
-@dataclass(frozen=True)
-class OfflineRun:
-    """What `wandb leet inspect` says of the one offline run of a run folder."""
-
-    run: dict[str, Any]
-    history: list[dict[str, Any]]
-    summary: dict[str, Any]
-    """All records of the summary over each other, nulls included."""
-    config: dict[str, Any]
-    exit_code: int
-    content: bytes
-
-    def steps(self) -> list[int]:
-        return [row["step"] for row in self.history]
-
-
-def read_offline_run(folder: Path) -> OfflineRun:
-    (written,) = (folder / "wandb").glob("offline-run-*/run-*.wandb")
-    words = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(written)]
-    lines = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60).stdout.splitlines()
-    records = [json.loads(line) for line in lines]
-    (run,) = (record["run"] for record in records if record["type"] == "run")
-    (ending,) = (record["exit"] for record in records if record["type"] == "exit")
-    history = [record["history"]["item"] for record in records if record["type"] == "history"]
-    summary: dict[str, Any] = {}
-    for record in records:
-        if record["type"] == "summary":
-            summary.update(record["summary"]["update"])
-    return OfflineRun(run, history, summary, run["config"]["update"], ending["exit_code"], written.read_bytes())
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@
     canvas.hidden = !painter;
     return { canvas, scene: decoded, loaded: painter && painter.load(decoded), pictures: card.querySelectorAll(".frames img"), line: card.querySelector(".frame-line") };
   });
-  const start = { turn: 0, raise: 0, zoom: 1 };
+  const start = { turn: 0, raise: 0, zoom: 1.35 };
   const state = { mode: "scene", clay: 0, step: 0, playing: false, view: { ...start } };
   // One scale for all, so that sizes can be compared; each is centred on itself.
   const largest = { scene: Math.max(...panels.map(({ scene }) => scene.sceneBounds.radius)), object: Math.max(...panels.map(({ scene }) => scene.objectBounds.radius)) };
@@ -68,5 +68,7 @@
     );
     new ResizeObserver(paint).observe(canvas);
   }
-  show(0);
+  // Where most is seen: frames at the ends of a clip often have no pose.
+  const placed = Array.from({ length: steps }, (_, step) => panels.filter(({ scene }) => scene.object_confidence[step] > 0).length);
+  show(placed.indexOf(Math.max(...placed)));
 })();
