@@ -86,12 +86,14 @@ class FitCommand:
         return ExitCode.REFUSED if self.strict and outcome.status == "degraded" else ExitCode.DONE
 
     def _track(self, out: Path, announce: Callable[[str], None]) -> None:
-        """Writes what became of the run to wandb; what goes wrong there is said and changes nothing."""
-        if self.track == "off" or not (out / "run.json").is_file():
+        """Writes what became of the run to wandb; what goes wrong there is said and changes nothing. Another process's run is left alone."""
+        if self.track == "off":
             return
+        from hoifield.runlog.run_standing import read_standing
         from hoifield.runlog.wandb_log import sync_run
 
         try:
-            announce(f"wandb run written, {sync_run(out, self.track)}")
+            if read_standing(out).status not in ("absent", "running"):
+                announce(f"wandb run written, {sync_run(out, self.track)}")
         except HoifieldError as error:
             announce(f"{error}; {error.remedy}")

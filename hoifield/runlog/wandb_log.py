@@ -49,7 +49,7 @@ def sync_run(run_folder: Path, mode: TrackMode | None = None) -> TrackMode:
     seconds. WANDB_PROJECT and WANDB_RUN_GROUP are followed. Values that are not finite are left out.
 
     Raises MissingInput HF-RUN-007 for a folder without a run, MissingDependency HF-RUN-009 without wandb, ConfigurationError HF-RUN-010
-    for another WANDB_MODE, InputOutputFailure HF-RUN-016 where the server does not take the run.
+    for another WANDB_MODE, InputOutputFailure HF-RUN-016 where the server or the disk does not take the run.
     """
     standing = read_standing(run_folder)
     if standing.status == "absent":
@@ -60,9 +60,9 @@ def sync_run(run_folder: Path, mode: TrackMode | None = None) -> TrackMode:
         discard_folder(earlier)
     try:
         _write(run_folder, standing, chosen)
-    except (wandb.Error, TimeoutError) as error:
+    except (wandb.Error, OSError) as error:
         cause = f"wandb did not take the run, {chosen}: {_one_line(str(error))}"
-        raise InputOutputFailure("HF-RUN-016", cause, "nothing is lost: see to the network or `wandb login`, then hoifield track sync RUN") from error
+        raise InputOutputFailure("HF-RUN-016", cause, "nothing is lost: see to the network, the disk or `wandb login`, then hoifield track sync RUN") from error
     finally:
         # Until its service has ended, the file in RUN/wandb may lack its last lines.
         wandb.teardown()

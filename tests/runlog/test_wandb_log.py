@@ -15,7 +15,7 @@ from offline_wandb import OfflineRun, read_offline_run
 from recorded_runs import KILLED_AT, STAGE_STEPS, log_steps, make_grey_clip, open_run, record_failed_run, record_finished_run, record_refused_run
 
 from hoifield.cli.fit_command import FitCommand
-from hoifield.errors import ConfigurationError, InputOutputFailure, MissingInput, RefusedInput
+from hoifield.errors import ConfigurationError, InputOutputFailure, Locked, MissingInput, RefusedInput
 from hoifield.result.result_folder import NESTED_KEYS
 from hoifield.runlog import wandb_log
 from hoifield.runlog.run_standing import flatten_config, read_standing
@@ -231,3 +231,13 @@ def test_an_unknown_mode_is_a_configuration_error(monkeypatch: pytest.MonkeyPatc
 
 def test_config_keys_are_flat_and_free_of_dots() -> None:
     assert flatten_config({"a.b": {"c": 1, "d.e": [1, 2]}, "f": None}) == {"a_b/c": 1, "a_b/d_e": "[1, 2]", "f": None}
+
+
+def test_a_run_that_another_process_works_on_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("wandb")
+    (tmp_path / "clip.mp4").write_bytes(b"")
+    monkeypatch.setattr("hoifield.pipelines.fit_video.fit_video", lambda video, out, *rest: open_run(out))
+    with open_run(tmp_path / "run"):
+        with pytest.raises(Locked):
+            FitCommand(video=tmp_path / "clip.mp4", out=tmp_path / "run", track="offline").run()
+    assert not (tmp_path / "run" / "wandb").exists()

@@ -26,7 +26,7 @@
     const alone = state.mode === "object", T = alone ? nearestPose(scene, state.step) : scene.T_camera_object[state.step];
     const model = T && multiply(FLIP, T);
     const centre = alone ? [...moved(scene.objectBounds.centre, model)] : scene.sceneBounds.centre;
-    const bounds = { centre, radius: largest[state.mode] };
+    const bounds = { centre, radius: largest[state.mode] * (alone ? 1.35 : 1) };
     painter.paint(canvas, loaded, { bounds, view: state.view, frame: state.step, model, hands: !alone, clay: state.clay });
   };
   let isDue = false;
