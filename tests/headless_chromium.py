@@ -13,6 +13,7 @@ import os
 import select
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -32,6 +33,14 @@ SWITCHES = (
     "--disable-sync", "--no-first-run", "--disable-dev-shm-usage", "--hide-scrollbars", "--force-color-profile=srgb",
 )  # fmt: skip
 PATIENCE_S = 60.0
+BECOME_CHROMIUM = """
+import fcntl, os, sys
+commands, answers = (fcntl.fcntl(int(number), fcntl.F_DUPFD, 10) for number in sys.argv[1:3])
+os.dup2(commands, 3)
+os.dup2(answers, 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+"""Chromium reads commands from descriptor 3 and answers on 4: no port is opened."""
 
 
 def find_chromium() -> str | None:
@@ -65,9 +74,8 @@ class HeadlessChromium:
             raise RuntimeError("Chromium is not installed")
         profile = tempfile.mkdtemp(prefix="hoifield-chromium-")
         (read_command, write_command), (read_answer, write_answer) = os.pipe(), os.pipe()
-        # Chromium reads commands from descriptor 3 and answers on 4: no port is opened.
-        wrapper = f'exec "$@" 3<&{read_command} 4>&{write_answer}'
-        words = ["sh", "-c", wrapper, "sh", program, *SWITCHES, "--remote-debugging-pipe", f"--user-data-dir={profile}"]
+        words = [sys.executable, "-c", BECOME_CHROMIUM, str(read_command), str(write_answer)]
+        words += [program, *SWITCHES, "--remote-debugging-pipe", f"--user-data-dir={profile}"]
         quiet = subprocess.DEVNULL
         process = subprocess.Popen(words, pass_fds=(read_command, write_answer), stdin=quiet, stdout=quiet, stderr=quiet)
         os.close(read_command)

@@ -68,7 +68,7 @@ def measure(truth_folder: Path, imagination: Imagination | None, weight: float |
     actors = {hand.side: load_actor("anny", hand.side) for hand in hands}
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as scratch, RunFolder.open(Path(scratch) / "run", {"of": "08_prior"}) as run, StopRequest() as stop:
-        listener = RunListener(run.path, preset.stages, stop, lambda *_: None)
+        listener = RunListener(run, preset.stages, stop, lambda *_: None)
         fitted, _ = fit_observations(run, clip, observations, actors, preset, listener, imagination)
     seconds = time.monotonic() - started
     result: FitResult = replace(truth.result, object_mesh=fitted.object_mesh)

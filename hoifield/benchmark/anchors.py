@@ -102,5 +102,5 @@ def _fit(folder: Path, clip: Clip, observations: Observations, preset: Preset, i
     observations = replace(observations, fit_frames=observations.fit_frames[placed[observations.fit_frames]])
     actors = {hand.side: load_actor("mano" if hand.actor == "mano" else "anny", hand.side) for hand in observations.hands}
     with RunFolder.open(folder, identity) as run, StopRequest() as stop:
-        result, _ = fit_observations(run, clip, observations, actors, preset, RunListener(folder, preset.stages, stop, step))
+        result, _ = fit_observations(run, clip, observations, actors, preset, RunListener(run, preset.stages, stop, step))
     return result

@@ -1,5 +1,6 @@
 """`hoifield fit`: clip in, run folder out."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -8,7 +9,7 @@ import tyro
 
 from hoifield.cli.console import ProgressConsole
 from hoifield.cli.options import parse_object_point, parse_prior, require_folder, require_max_frames, require_sam2_weights, require_seed
-from hoifield.errors import ExitCode
+from hoifield.errors import ExitCode, HoifieldError
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class FitCommand:
     seed: int = 0
     """Seed of every random choice."""
     track: Literal["off", "offline", "online"] = "off"
-    """Mirror the metrics to wandb, when it is installed."""
+    """Write the run to wandb once it ends, however it ends: into RUN/wandb, or also to the server. Needs the package wandb."""
     strict: bool = False
     """Exit with 65 when the result is poor."""
 
@@ -53,6 +54,10 @@ class FitCommand:
         require_max_frames(self.max_frames)
         require_folder(self.masks, "--masks")
         require_seed(self.seed)
+        if self.track != "off":
+            from hoifield.runlog.wandb_log import require_wandb
+
+            require_wandb()
         from hoifield.cli.threads import use_threads
         from hoifield.pipelines.bring_clip import bring_clip
         from hoifield.pipelines.fit_video import FitVideoConfig, fit_video
@@ -67,16 +72,28 @@ class FitCommand:
         observe = ObserveConfig(self.hand, self.actor, named.intrinsics, named.masks, point, self.seed, self.sam2_weights)
         config = FitVideoConfig(observe, self.preset, self.device, self.max_frames, self.seed, self.category, prior)
         with ProgressConsole() as console:
-            outcome = fit_video(named.video, out, config, console.announce, console.announce_step)
+            try:
+                outcome = fit_video(named.video, out, config, console.announce, console.announce_step)
+            finally:
+                self._track(out, console.announce)
             if outcome.was_done:
                 console.announce("this run is done already")
             for reason in outcome.reasons:
                 console.announce(f"{reason['code']}: {reason['message']}")
             console.announce(f"{outcome.status}: {out / 'report' / 'report.html'}")
-            if self.track != "off":
-                from hoifield.runlog.wandb_log import sync_metrics
-
-                console.announce(sync_metrics(out, self.track))
         if outcome.status == "refused":
             return ExitCode.REFUSED
         return ExitCode.REFUSED if self.strict and outcome.status == "degraded" else ExitCode.DONE
+
+    def _track(self, out: Path, announce: Callable[[str], None]) -> None:
+        """Writes what became of the run to wandb; what goes wrong there is said and changes nothing. Another process's run is left alone."""
+        if self.track == "off":
+            return
+        from hoifield.runlog.run_standing import read_standing
+        from hoifield.runlog.wandb_log import sync_run
+
+        try:
+            if read_standing(out).status not in ("absent", "running"):
+                announce(f"wandb run written, {sync_run(out, self.track)}")
+        except HoifieldError as error:
+            announce(f"{error}; {error.remedy}")

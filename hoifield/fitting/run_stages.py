@@ -39,6 +39,9 @@ class FitListener(Protocol):
     def step_done(self, name: str, step: int, losses: dict[str, float]) -> None:
         """One step of a stage."""
 
+    def stage_ended(self, name: str, scene: Scene) -> None:
+        """A stage is done; its checkpoint follows."""
+
     def stop_requested(self) -> bool:
         """Whether to save and stop."""
 
@@ -76,6 +79,7 @@ def run_stages(scene: Scene, plan: FitPlan, observations: Observations, pixels: 
             case _:
                 assert_never(stage)
         saved = {}
+        listener.stage_ended(stage.name, scene)
         after = FitPosition(number + 1, 0)
         store.commit_checkpoint(_serial(plan, after), lambda path, at=after: write_checkpoint(path, scene, {}, at))  # type: ignore[misc]
 

@@ -1,8 +1,8 @@
 """The fit alone, of what was observed: observations -> scene -> stages -> result, resumed from the run folder's checkpoints."""
 
+import time
 from collections.abc import Callable
 from itertools import accumulate
-from pathlib import Path
 
 import torch
 
@@ -21,12 +21,15 @@ from hoifield.runlog.metrics_log import MetricsLog
 from hoifield.runlog.run_folder import RunFolder
 from hoifield.runlog.stop_request import StopRequest
 from hoifield.scene.initialise import initialise_scene
+from hoifield.scene.scene import Scene
 
 LOG_EVERY = 25
 """Steps between two lines of metrics.jsonl."""
 
 StepAnnounce = Callable[[str, int, int], None]
 """Told (stage, steps done, steps)."""
+StagePicturer = Callable[[str, int, Scene], None]
+"""Keeps a picture of what (stage, its last step counted over all stages, scene) came to."""
 
 
 def fit_observations(
@@ -48,19 +51,25 @@ def fit_observations(
 
 
 class RunListener:
-    """Passes the fit's progress to metrics.jsonl and to whoever watches."""
+    """Passes the fit's progress to metrics.jsonl, the journal and whoever watches."""
 
-    def __init__(self, run: Path, stages: tuple[Stage, ...], stop: StopRequest, announce_step: StepAnnounce) -> None:
-        self.metrics = MetricsLog(run / "metrics.jsonl")
+    def __init__(
+        self, run: RunFolder, stages: tuple[Stage, ...], stop: StopRequest, announce_step: StepAnnounce, keep_picture: StagePicturer | None = None
+    ) -> None:
+        self.run = run
+        self.metrics = MetricsLog(run.path / "metrics.jsonl")
         self.stop = stop
         self.announce_step = announce_step
+        self.keep_picture = keep_picture
         # Counted from the plan: a resumed run is not told of the stages that were done before.
         self._before = dict(zip((stage.name for stage in stages), accumulate((stage.steps for stage in stages), initial=0)))
         self._steps = 0
+        self._started = 0.0
 
     def stage_started(self, name: str, steps: int, done: int) -> None:
         """A stage begins, or goes on after `done` steps."""
         self._steps = steps
+        self._started = time.monotonic()
         self.announce_step(name, done, steps)
 
     def step_done(self, name: str, step: int, losses: dict[str, float]) -> None:
@@ -68,6 +77,13 @@ class RunListener:
         if step % LOG_EVERY == 0 or step + 1 == self._steps:
             self.metrics.scalars(self._before[name] + step, {f"{name}/{loss}": value for loss, value in losses.items()})
         self.announce_step(name, step + 1, self._steps)
+
+    def stage_ended(self, name: str, scene: Scene) -> None:
+        """Journals the stage with its seconds (since the resume, for a resumed one) and has it pictured."""
+        last_step = self._before[name] + self._steps - 1
+        self.run.journal({"event": "stage done", "stage": name, "step": last_step, "seconds": round(time.monotonic() - self._started, 3)})
+        if self.keep_picture is not None:
+            self.keep_picture(name, last_step, scene)
 
     def stop_requested(self) -> bool:
         """Whether a signal asked to stop."""

@@ -17,6 +17,7 @@ from hoifield.observations.observations_folder import load_observations, save_ob
 from hoifield.pipelines.fit_observations import RunListener, StepAnnounce, fit_observations
 from hoifield.pipelines.observe import Announce, ObserveConfig, observe_clip
 from hoifield.pipelines.presets import Preset, PresetName, build_preset, for_loose_poses
+from hoifield.pipelines.stage_pictures import StagePictures
 from hoifield.pipelines.summarise import summarise, summarise_refusal
 from hoifield.pipelines.write_outputs import write_refused_outputs, write_run_outputs
 from hoifield.priors.geometry_network import CATEGORIES, category_of
@@ -84,7 +85,8 @@ def fit_video(path: Path, out: Path, config: FitVideoConfig, announce: Announce,
         actors = {hand.side: load_actor(config.observe.actor, hand.side) for hand in observations.hands}
         if not posed_by_motion(observations):
             preset = for_loose_poses(preset)
-        listener = RunListener(run.path, preset.stages, stop, announce_step)
+        picturer = StagePictures(run.path, clip, observations, actors, preset.stages)
+        listener = RunListener(run, preset.stages, stop, announce_step, picturer.keep)
         announce(f"fitting {len(observations.fit_frames)} frames ({preset.name})")
         result, psnr_db = fit_observations(run, clip, observations, actors, preset, listener, imagination)
         total_s = time.monotonic() - started

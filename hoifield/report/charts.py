@@ -69,13 +69,33 @@ def draw_curve(title: str, curves: Sequence[Curve], colours: Sequence[int] | Non
     return element("div", heading, svg, class_="chart")
 
 
+def draw_curve_groups(runs: Sequence[Sequence[Curve]]) -> Markup | None:
+    """All curves under a heading for each stage (what stands before the "/"), in the order of their steps; a chart per name, with the runs
+    over each other. None without curves."""
+    numbered = [(number, curve) for number, curves in enumerate(runs) for curve in curves]
+    first_step: dict[str, float] = {}
+    for _, curve in numbered:
+        stage = curve.name.rpartition("/")[0]
+        first_step[stage] = min(first_step.get(stage, math.inf), float(curve.steps.min()))
+    parts: list[Markup] = []
+    for stage in sorted(first_step, key=lambda stage: (first_step[stage], stage)):
+        charts = []
+        for name in sorted({curve.name for _, curve in numbered if curve.name.rpartition("/")[0] == stage}):
+            chosen = [(number, curve) for number, curve in numbered if curve.name == name]
+            title = name.rpartition("/")[2].replace("_", " ")
+            charts.append(draw_curve(title, [curve for _, curve in chosen], [number for number, _ in chosen]))
+        parts += [element("h3", stage) if stage else join(), element("div", *charts, class_="charts")]
+    return join(*parts) if parts else None
+
+
+def draw_swatch(number: int) -> Markup:
+    """The line of a curve's number, for keys and headings."""
+    return element("svg", element("line", x1=0, y1=5, x2=24, y2=5, class_=_curve_class(number)), viewBox="0 0 24 10", class_="swatch", aria_hidden="true")
+
+
 def draw_key(names: Sequence[str]) -> Markup:
     """Which colour belongs to which name, in the order of `draw_curve`."""
-    swatch = [
-        element("span", element("svg", element("line", x1=0, y1=5, x2=18, y2=5, class_=_curve_class(k)), viewBox="0 0 18 10"), name)
-        for k, name in enumerate(names)
-    ]
-    return element("div", *swatch, class_="key")
+    return element("div", *(element("span", draw_swatch(k), name) for k, name in enumerate(names)), class_="key")
 
 
 def draw_bar(share: float, graded: bool = False) -> Markup:
@@ -164,4 +184,9 @@ def _curve_class(number: int) -> str:
 
 
 def _short(value: float) -> str:
-    return f"{value:.0f}" if float(value).is_integer() and abs(value) < 1e5 else f"{value:.3g}"
+    """In at most six letters, which is what there is room for beside a chart."""
+    if float(value).is_integer() and abs(value) < 1e5:
+        return f"{value:.0f}"
+    if 1e-2 <= abs(value) < 1e4:
+        return f"{value:.3g}"
+    return f"{value:.1e}".replace("e-0", "e-").replace("e+0", "e")

@@ -9,12 +9,12 @@ from hoifield.report.quality_names import QUALITY, scaled
 from hoifield.result.fit_result import FitResult
 from hoifield.result.surface_quality import is_watertight
 
-CONFIDENCE_NAMES = {"object_shape": "object shape", "object_pose": "object poses", "hand_pose": "hand poses"}
+STATUS_CLASSES = {"ok": "ok", "degraded": "degraded", "refused": "refused", "failed": "refused", "killed": "refused", "unreadable": "refused"}
 
 
 def draw_badge(status: str) -> Markup:
     """The status in its colour."""
-    return element("span", status, class_=f"badge {status if status in ('ok', 'degraded', 'refused') else 'unknown'}")
+    return element("span", status, class_=f"badge {STATUS_CLASSES.get(status, 'unknown')}")
 
 
 def verdict_sentence(summary: dict[str, Any]) -> str:

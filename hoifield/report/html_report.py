@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-from hoifield.report.charts import curves_from_metrics, draw_bar, draw_curve, draw_timeline
+from hoifield.report.charts import curves_from_metrics, draw_bar, draw_curve_groups, draw_timeline
 from hoifield.report.figures import (
-    CONFIDENCE_NAMES,
     draw_badge,
     draw_figure,
     duration_text,
@@ -13,6 +12,7 @@ from hoifield.report.figures import (
     verdict_sentence,
 )
 from hoifield.report.markup import Markup, data_block, data_uri, element, join, picture_uri, read_asset, write_page
+from hoifield.report.quality_names import CONFIDENCE_NAMES
 from hoifield.report.report_content import Picture, ReportContent
 from hoifield.report.scene_block import encode_viewer_scene, thin_rows
 from hoifield.result.fit_result import FitResult
@@ -23,7 +23,7 @@ LARGEST_VIDEO = 40_000_000
 
 def render_report(content: ReportContent) -> str:
     """The page. Everything shown from the run (names, reasons, versions) is escaped; no word of it can become code."""
-    has_scene = content.result is not None
+    script = read_asset("scene_painter.js") + read_asset("viewer.js") if content.result is not None else None
     body = join(
         _heading(content),
         _overlay(content),
@@ -36,7 +36,7 @@ def render_report(content: ReportContent) -> str:
         _curves(content),
         _details(content),
     )
-    return write_page(f"{content.summary['clip']['name']}: hoifield report", body, read_asset("viewer.js") if has_scene else None)
+    return write_page(f"{content.summary['clip']['name']}: hoifield report", body, script)
 
 
 def _heading(content: ReportContent) -> Markup:
@@ -179,8 +179,8 @@ def _stages(content: ReportContent) -> Markup:
 
 
 def _curves(content: ReportContent) -> Markup | None:
-    charts = [draw_curve(curve.name, [curve]) for curve in curves_from_metrics(content.metrics)]
-    return element("section", element("h2", "Curves of the fit"), element("div", *charts, class_="charts")) if charts else None
+    groups = draw_curve_groups([curves_from_metrics(content.metrics)])
+    return element("section", element("h2", "Curves of the fit"), groups) if groups is not None else None
 
 
 def _details(content: ReportContent) -> Markup:

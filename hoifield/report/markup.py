@@ -48,9 +48,9 @@ def join(*children: object) -> Markup:
     return Markup("".join(escape(child) for child in children if child is not None))
 
 
-def picture_uri(picture: UInt8[np.ndarray, "height width 3"], lossless: bool = False) -> str:
-    """A data URI of an RGB picture: PNG, or JPEG at quality 86."""
-    ending, options = (".png", [cv2.IMWRITE_PNG_COMPRESSION, 7]) if lossless else (".jpg", [cv2.IMWRITE_JPEG_QUALITY, 86])
+def picture_uri(picture: UInt8[np.ndarray, "height width 3"], lossless: bool = False, quality: int = 86) -> str:
+    """A data URI of an RGB picture: PNG, or JPEG."""
+    ending, options = (".png", [cv2.IMWRITE_PNG_COMPRESSION, 7]) if lossless else (".jpg", [cv2.IMWRITE_JPEG_QUALITY, quality])
     _, encoded = cv2.imencode(ending, np.ascontiguousarray(picture[..., ::-1]), options)
     return data_uri(encoded.tobytes(), "image/png" if lossless else "image/jpeg")
 
@@ -73,8 +73,8 @@ def read_asset(name: str) -> str:
     return files("hoifield.report").joinpath("assets", name).read_text(encoding="utf-8")
 
 
-def write_page(title: str, body: Markup, script: str | None = None) -> str:
-    """A whole page in one file.
+def write_page(title: str, body: Markup, script: str | None = None, wide: bool = False) -> str:
+    """A whole page in one file; `wide` for many columns.
 
     Its policy allows the one style and the one script in it by their digests, embedded pictures and video, and no network.
     """
@@ -88,9 +88,8 @@ def write_page(title: str, body: Markup, script: str | None = None) -> str:
         Markup(f"<style>{style}</style>"),
     )
     ending = Markup(f"<script>{script}</script>") if script else None
-    page = join(
-        Markup("<!doctype html>\n"), element("html", element("head", head), element("body", element("main", body), ending), lang="en")
-    )
+    main = element("main", body, class_="broad" if wide else None)
+    page = join(Markup("<!doctype html>\n"), element("html", element("head", head), element("body", main, ending), lang="en"))
     return str(page) + "\n"
 
 

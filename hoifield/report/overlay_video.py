@@ -1,5 +1,6 @@
 """The fitted meshes over the frames: single pictures, and overlay.mp4 with the input beside them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -61,6 +62,28 @@ def write_overlay(path: Path, clip: Clip, result: FitResult, style: OverlayStyle
         raise InputOutputFailure("HF-OVL-001", cause, "Check the free space, then run the same command again.") from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def read_overlay_frames(path: Path, frames: Sequence[int], width: int) -> list[tuple[int, UInt8[np.ndarray, "height width 3"]]]:
+    """(frame, right half of overlay.mp4: the fit over the clip) of each asked frame in the order given, at most `width` wide.
+
+    Raises InputOutputFailure (HF-OVL-002) for a video that cannot be decoded or is too short.
+    """
+    wanted, found = set(frames), {}
+    try:
+        with av.open(str(path)) as container:
+            for number, frame in enumerate(container.decode(video=0)):
+                if number in wanted:
+                    picture = frame.to_ndarray(format="rgb24")
+                    panel = picture[:, picture.shape[1] // 2 :]
+                    size = panel_size(panel.shape[1], panel.shape[0], round(panel.shape[0] * width / panel.shape[1]))
+                    found[number] = cv2.resize(panel, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
+    except av.FFmpegError as error:
+        raise InputOutputFailure("HF-OVL-002", f"{path.name} cannot be decoded ({error})", "Run the fit again with another --out.") from error
+    if len(found) < len(wanted):
+        cause = f"{path.name} holds {len(found)} of the {len(wanted)} frames asked for"
+        raise InputOutputFailure("HF-OVL-002", cause, "Run the fit again with another --out.")
+    return [(frame, found[frame]) for frame in frames]
 
 
 def draw_overlay_frame(

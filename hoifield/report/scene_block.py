@@ -14,13 +14,14 @@ MOST_FRAMES = 240
 MOST_FACES = 80_000
 
 
-def encode_viewer_scene(result: FitResult) -> dict[str, Any]:
+def encode_viewer_scene(result: FitResult, rows: Int[np.ndarray, "kept"] | None = None, most_faces: int = MOST_FACES) -> dict[str, Any]:
     """JSON values: object mesh, its column-order poses (null without one), hands as 16-bit vertices per frame, confidence, time.
 
-    Longer clips are thinned to 240 frames, larger meshes to at most 80 000 faces (vertices merged on a grid): for the page only.
+    Of the `rows` of the result, by default at most 240 evenly spread ones. Larger meshes are thinned (vertices merged on a grid): for the
+    page only.
     """
-    rows = thin_rows(len(result.frame_index))
-    mesh = thin_mesh(result.object_mesh)
+    rows = thin_rows(len(result.frame_index)) if rows is None else rows
+    mesh = thin_mesh(result.object_mesh, most_faces)
     colours = mesh.colours if mesh.colours is not None else np.tile(CLAY, (len(mesh.vertices), 1))
     poses = [result.T_camera_object[row].T.reshape(-1).round(6).tolist() if result.object_confidence[row] > 0 else None for row in rows]
     return {

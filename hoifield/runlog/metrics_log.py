@@ -1,7 +1,6 @@
 """metrics.jsonl, the record of training: one line per step, name and value. wandb is rebuilt from it, never the other way round."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,9 +21,8 @@ class Metric:
 class MetricsLog:
     """Appends scalars to a metrics.jsonl; one writer at a time, which the lock of the run folder sees to."""
 
-    def __init__(self, path: Path, mirror: Callable[[Metric], None] | None = None) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
-        self._mirror = mirror
 
     def scalar(self, step: int, name: str, value: float) -> None:
         """Adds one value. Values that are not finite are kept as text, because JSON has none and a lost divergence misleads."""
@@ -34,8 +32,6 @@ class MetricsLog:
         if written is None:
             record["not_finite"] = repr(metric.value)
         storage.append_json_line(self.path, record, durable=False)
-        if self._mirror is not None:
-            self._mirror(metric)
 
     def scalars(self, step: int, values: dict[str, float]) -> None:
         """Adds several values of one step."""

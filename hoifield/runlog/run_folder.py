@@ -10,6 +10,7 @@
 | HF-RUN-008 | 75   | stopped by a signal (`stop_request`)                          |
 """
 
+import contextlib
 import errno
 import fcntl
 import json
@@ -24,7 +25,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from hoifield import file_operations, storage
-from hoifield.errors import CannotCreateOutput, InternalError, Locked, RefusedInput
+from hoifield.errors import CannotCreateOutput, ExitCode, HoifieldError, InternalError, Locked, RefusedInput
 from hoifield.file_operations import translated_errors
 from hoifield.runlog.provenance import package_versions
 
@@ -81,6 +82,8 @@ class RunFolder:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if error is not None:
+            self._journal_failure(error)
         self.close()
 
     def close(self) -> None:
@@ -141,6 +144,19 @@ class RunFolder:
             if self._is_sound(folder):
                 return folder
         return None
+
+    def _journal_failure(self, error: BaseException) -> None:
+        """Keeps what ended the run, so that whoever lists runs can say it."""
+        match error:
+            case HoifieldError():
+                code, message, exit_code = error.code, error.cause, error.exit_code
+            case KeyboardInterrupt():
+                code, message, exit_code = "KeyboardInterrupt", "stopped by Ctrl-C", ExitCode.INTERRUPTED
+            case _:
+                code, message, exit_code = type(error).__name__, str(error), ExitCode.INTERNAL
+        # A disk that refuses this line has mostly caused the error, which must not be hidden behind a second one.
+        with contextlib.suppress(HoifieldError):
+            self.journal({"event": "failed", "code": code, "message": message, "exit_code": exit_code})
 
     def _is_sound(self, folder: Path) -> bool:
         """Whether a committed folder passes its digests; a damaged one is moved out of the way and journalled."""

@@ -1,107 +1,187 @@
-"""wandb as a sink: a run is built from run.json and metrics.jsonl, offline unless asked otherwise. The only file that imports wandb."""
+"""wandb as a sink: a wandb run is built from a run folder, whatever became of the run, offline unless asked otherwise.
+
+The only file that imports wandb. metrics.jsonl, the journal and result/ are the record; nothing is read back from wandb, so a dead network
+or a killed process loses nothing: the same call builds the same run again.
+"""
 
 import math
 import os
+import re
 import socket
 import urllib.parse
-from itertools import groupby
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from hoifield.errors import ConfigurationError, MissingDependency, MissingInput
-from hoifield.runlog.metrics_log import Metric, read_metrics
-from hoifield.runlog.run_folder import read_run_record
+from hoifield.errors import ConfigurationError, InputOutputFailure, MissingDependency, MissingInput
+from hoifield.runlog.metrics_log import read_metrics
+from hoifield.runlog.run_standing import RunStanding, find_stage_pictures, read_standing
+from hoifield.storage import discard_folder
 
 if TYPE_CHECKING:
     import wandb
 
 TrackMode = Literal["offline", "online"]
+SUMMARY_NUMBERS = {
+    "quality": ("mask_iou_hand", "mask_iou_object", "psnr_db", "penetration_mean_mm", "contact_fraction"),
+    "confidence": ("object_shape", "object_pose", "hand_pose"),
+    "seconds": ("observe", "fit", "total"),
+    "object": ("faces", "watertight"),
+}
+"""Entries of result.json that every wandb run has in its summary; null where a run has none."""
+START_SECONDS, UPLOAD_SECONDS = 30.0, 900.0
 _PROBE_SECONDS = 3.0
 _DEFAULT_SERVER = "https://api.wandb.ai"
-_LONGEST_CONFIG_TEXT = 500
+_LONGEST_TEXT = 500
+_FOLDERS = re.compile(r"(?<![\w.])(?:~|[A-Za-z]:)?[/\\](?:[^/\\\s'\"]+[/\\])+")
 
 
-def sync_metrics(run_folder: Path, mode: TrackMode | None = None) -> TrackMode:
-    """Builds one clean wandb run from a run folder and says where it went: "offline" (into RUN/wandb) or "online".
+def require_wandb() -> None:
+    """Raises MissingDependency HF-RUN-009 without wandb."""
+    _import_wandb()
 
-    `mode` None takes WANDB_MODE, and offline where that is not set. Online is tried only if the server answers within three
-    seconds; otherwise the run is written offline. The wandb run has the run folder's id, so a second upload replaces the first.
-    Values that are not finite are left out. Raises MissingInput HF-RUN-007 without metrics, MissingDependency HF-RUN-009 without
-    wandb, ConfigurationError HF-RUN-010 for another WANDB_MODE.
+
+def sync_run(run_folder: Path, mode: TrackMode | None = None) -> TrackMode:
+    """Builds the wandb run of a run folder anew and says where it went: "offline" (into RUN/wandb) or "online".
+
+    It takes the place of an earlier one: offline, an earlier folder is removed first; online, the run with this id begins afresh. `mode`
+    None takes WANDB_MODE, else online where WANDB_API_KEY is set, else offline; online is tried only if the server answers within three
+    seconds. WANDB_PROJECT and WANDB_RUN_GROUP are followed. Values that are not finite are left out.
+
+    Raises MissingInput HF-RUN-007 for a folder without a run, MissingDependency HF-RUN-009 without wandb, ConfigurationError HF-RUN-010
+    for another WANDB_MODE, InputOutputFailure HF-RUN-016 where the server or the disk does not take the run.
     """
-    record = read_run_record(run_folder)
-    metrics = [metric for metric in read_metrics(run_folder / "metrics.jsonl") if math.isfinite(metric.value)]
-    if not metrics:
-        raise MissingInput("HF-RUN-007", f"{str(run_folder)!r} has no metrics to send", "run hoifield fit first")
+    standing = read_standing(run_folder)
+    if standing.status == "absent":
+        raise MissingInput("HF-RUN-007", f"{str(run_folder)!r} holds no run to send", "run hoifield fit first")
     chosen = choose_mode(mode)
-    run = _start(run_folder, record, chosen)
+    wandb = _import_wandb()
+    for earlier in (run_folder / "wandb").glob(f"offline-run-*-{standing.run_id}"):
+        discard_folder(earlier)
     try:
-        for step, group in groupby(metrics, key=lambda metric: metric.step):
-            run.log({"step": step, **{metric.name: metric.value for metric in group}})
-        run.summary.update(summarise(metrics))
+        _write(run_folder, standing, chosen)
+    except (wandb.Error, OSError) as error:
+        cause = f"wandb did not take the run, {chosen}: {_one_line(str(error))}"
+        raise InputOutputFailure("HF-RUN-016", cause, "nothing is lost: see to the network, the disk or `wandb login`, then hoifield track sync RUN") from error
     finally:
-        run.finish()
+        # Until its service has ended, the file in RUN/wandb may lack its last lines.
+        wandb.teardown()
     return chosen
 
 
 def choose_mode(mode: TrackMode | None) -> TrackMode:
-    """ "online" only where asked for (by the argument, else by WANDB_MODE) and where the server answers within three seconds."""
-    asked = mode or os.environ.get("WANDB_MODE") or "offline"
+    """ "online" only where asked for (by the argument, else by WANDB_MODE, else by a key) and where the server answers."""
+    asked = mode or os.environ.get("WANDB_MODE") or ("online" if os.environ.get("WANDB_API_KEY") else "offline")
     if asked not in ("offline", "online"):
         raise ConfigurationError("HF-RUN-010", f"WANDB_MODE is {asked!r}", "set it to offline or online, or unset it")
     return "online" if asked == "online" and _server_answers() else "offline"
 
 
-def summarise(metrics: list[Metric]) -> dict[str, float]:
-    """The last value of every metric by name."""
-    return {metric.name: metric.value for metric in metrics}
+def summarise(standing: RunStanding) -> dict[str, str | int | float | bool | None]:
+    """The summary of any run, with the same keys for all: status, reasons in codes and in words, and `SUMMARY_NUMBERS`."""
+    found = standing.summary or {}
+    numbers = {f"{part}/{name}": (found.get(part) or {}).get(name) for part, names in SUMMARY_NUMBERS.items() for name in names}
+    codes = " ".join(str(reason["code"]) for reason in standing.reasons)
+    messages = "; ".join(_without_folders(str(reason["message"])) for reason in standing.reasons)
+    return {"status": standing.status, "reasons/codes": codes, "reasons/messages": messages, **numbers}
 
 
-def flatten_identity(identity: dict[str, Any], prefix: str = "") -> dict[str, str | int | float | bool | None]:
-    """The identity as flat wandb config keys joined by '/', without dots; long texts are cut, lists become text."""
-    flat: dict[str, str | int | float | bool | None] = {}
-    for key, value in identity.items():
-        name = f"{prefix}{key}".replace(".", "_")
-        if isinstance(value, dict):
-            flat.update(flatten_identity(value, f"{name}/"))
-        elif isinstance(value, int | float | bool) or value is None:
-            flat[name] = value
-        else:
-            flat[name] = str(value)[:_LONGEST_CONFIG_TEXT]
-    return flat
+def describe_config(standing: RunStanding) -> dict[str, str | int | float | bool | None]:
+    """The options, versions and clip of a run as wandb's config."""
+    clip = {f"clip/{name}": value for name, value in standing.clip.items()}
+    config = {name: value for name, value in standing.config.items() if name != "clip"} | clip
+    return {name: _without_folders(value)[:_LONGEST_TEXT] if isinstance(value, str) else value for name, value in config.items()}
 
 
-def _start(run_folder: Path, record: dict[str, Any], mode: TrackMode) -> "wandb.Run":
-    """A started wandb run with the step axis defined, without system statistics, console capture, code, host name or paths."""
+def gather_rows(run_folder: Path) -> dict[int, dict[str, Any]]:
+    """Step -> what is logged with it, by step: metrics, and the path of the picture of a stage that ended there."""
+    rows: dict[int, dict[str, Any]] = {}
+    for metric in read_metrics(run_folder / "metrics.jsonl"):
+        if math.isfinite(metric.value):
+            rows.setdefault(metric.step, {})[metric.name] = metric.value
+    for step, stage, path in find_stage_pictures(run_folder):
+        rows.setdefault(step, {})[f"pictures/{stage}"] = path
+    return dict(sorted(rows.items()))
+
+
+def _write(run_folder: Path, standing: RunStanding, mode: TrackMode) -> None:
+    """Starts, fills and finishes the wandb run."""
+    wandb = _import_wandb()
+    rows = gather_rows(run_folder)
+    run = _start(run_folder, standing, mode)
     try:
-        import wandb
-    except ImportError as error:
-        raise MissingDependency("HF-RUN-009", "wandb is not installed", "pip install wandb, or use --track off") from error
-    identity = record["identity"]
-    run = wandb.init(
-        project="hoifield",
-        id=record["run_id"],
-        name=str(identity.get("clip") or run_folder.resolve().name)[:100],
+        run.define_metric("step")
+        run.define_metric("*", step_metric="step")
+        for name in {name for row in rows.values() for name, value in row.items() if isinstance(value, float)}:
+            # Every curve of a fit is a loss: its least and its last value are what runs are compared by.
+            run.define_metric(name, step_metric="step", summary="min,last")
+        media = dict(_final_media(run_folder / "result"))
+        for step in rows or ([0] if media else []):
+            shown = {name: wandb.Image(str(value)) if isinstance(value, Path) else value for name, value in rows.get(step, {}).items()}
+            run.log({"step": step, **shown, **(media if step == max(rows, default=0) else {})})
+        run.summary.update(summarise(standing))
+    finally:
+        run.finish(exit_code=0 if standing.status in ("ok", "degraded", "running") else 1)
+
+
+def _final_media(result: Path) -> Iterator[tuple[str, Any]]:
+    """The overlay video and the animated scene, where they are."""
+    wandb = _import_wandb()
+    if (result / "overlay.mp4").is_file():
+        yield "result/overlay", wandb.Video(str(result / "overlay.mp4"), format="mp4")
+    if (result / "scene.glb").is_file():
+        yield "result/scene", wandb.Object3D(str(result / "scene.glb"))
+
+
+def _start(run_folder: Path, standing: RunStanding, mode: TrackMode) -> "wandb.Run":
+    """A started wandb run, without system statistics, console capture, code, host name or paths."""
+    wandb = _import_wandb()
+    found = standing.summary or {}
+    tags = [standing.status, str(found.get("preset") or standing.config.get("preset") or ""), str(found.get("device") or "")]
+    return wandb.init(
+        project=os.environ.get("WANDB_PROJECT") or "hoifield",
+        group=os.environ.get("WANDB_RUN_GROUP") or f"clip-{str(standing.clip['sha256'])[:12]}",
         job_type="fit",
-        config=flatten_identity({**identity, "versions": record.get("versions", {})}),
+        id=standing.run_id,
+        name=standing.name[:100],
+        tags=[tag for tag in tags if tag],
+        config=describe_config(standing),
         dir=str(run_folder.resolve()),
         mode=mode,
-        resume="allow" if mode == "online" else None,
         settings=wandb.Settings(
             silent=True,
             console="off",
             save_code=False,
             disable_git=True,
             host="not recorded",
+            init_timeout=START_SECONDS,
+            finish_timeout=UPLOAD_SECONDS,
+            finish_timeout_raises=True,
             x_disable_stats=True,
             x_disable_meta=True,
             x_disable_machine_info=True,
             x_save_requirements=False,
         ),
     )
-    run.define_metric("step")
-    run.define_metric("*", step_metric="step")
-    return run
+
+
+def _import_wandb() -> Any:
+    """The package; its reports of its own crashes, which it would send offline too, are off unless the user turned them on."""
+    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
+    try:
+        import wandb
+    except ImportError as error:
+        raise MissingDependency("HF-RUN-009", "wandb is not installed", "pip install 'hoifield[wandb]', or use --track off") from error
+    return wandb
+
+
+def _without_folders(text: str) -> str:
+    """The text with the names of files, not where they lie."""
+    return _FOLDERS.sub("", text)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:200]
 
 
 def _server_answers() -> bool:

@@ -61,6 +61,7 @@ class Witness:
     stop_after: tuple[str, int] | None = None
     started: list[tuple[str, int, int]] = field(default_factory=list)
     losses: dict[tuple[str, int], dict[str, float]] = field(default_factory=dict)
+    ended: list[str] = field(default_factory=list)
 
     def stage_started(self, name: str, steps: int, done: int) -> None:
         self.started.append((name, steps, done))
@@ -69,6 +70,9 @@ class Witness:
         self.losses[name, step] = losses
         if (name, step) == self.die_at:
             raise KilledError
+
+    def stage_ended(self, name: str, scene: Scene) -> None:
+        self.ended.append(name)
 
     def stop_requested(self) -> bool:
         return self.stop_after is not None and self.stop_after in self.losses
@@ -108,6 +112,7 @@ def assert_same_end(scene: Scene, expected: Scene) -> None:
 def test_a_fit_moves_what_it_may_and_lowers_what_it_minimises(uninterrupted: tuple[Scene, Witness, FolderStore]):
     scene, witness, store = uninterrupted
     assert witness.started == [("coarse", 100, 0), ("placement", 3, 0), ("final", 52, 0)]
+    assert witness.ended == ["coarse", "placement", "final"]
     colour = [witness.losses["coarse", step]["colour"] for step in range(100)]
     assert sum(colour[-20:]) < 0.5 * sum(colour[:20])
     assert store.steps == [50, 101, 105, 155, 158]

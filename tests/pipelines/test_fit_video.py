@@ -9,6 +9,7 @@ from hoifield.fitting.stage import FieldStage, PlacementStage
 from hoifield.pipelines.fit_observations import LOG_EVERY, RunListener
 from hoifield.pipelines.fit_video import FitVideoConfig, choose_imagination, choose_preset
 from hoifield.pipelines.observe import ObserveConfig
+from hoifield.runlog.run_folder import RunFolder, read_journal
 from hoifield.runlog.stop_request import StopRequest
 from hoifield.storage import read_json_lines
 
@@ -34,11 +35,17 @@ def test_a_device_that_is_not_served_is_refused_by_code():
 def logged(folder: Path, begin: int) -> list[int]:
     """Steps in the log of a run that begins with stage number `begin`, as a resumed run does."""
     announced: list[tuple[str, int, int]] = []
-    listener = RunListener(folder, STAGES, StopRequest(), lambda *told: announced.append(told))
-    for stage in STAGES[begin:]:
-        listener.stage_started(stage.name, stage.steps, 0)
-        for step in range(stage.steps):
-            listener.step_done(stage.name, step, {"total": float(step)})
+    pictured: list[tuple[str, int]] = []
+    with RunFolder.open(folder, {}) as run:
+        keep_picture = lambda stage, step, scene: pictured.append((stage, step))  # noqa: E731
+        listener = RunListener(run, STAGES, StopRequest(), lambda *told: announced.append(told), keep_picture)
+        for stage in STAGES[begin:]:
+            listener.stage_started(stage.name, stage.steps, 0)
+            for step in range(stage.steps):
+                listener.step_done(stage.name, step, {"total": float(step)})
+            listener.stage_ended(stage.name, None)  # type: ignore[arg-type]
+    assert pictured == [("coarse", 59), ("placement", 69), ("final", 109)][begin:]
+    assert [(event["stage"], event["step"]) for event in read_journal(folder) if event["event"] == "stage done"] == pictured
     assert announced[-1] == ("final", 40, 40)
     return sorted({line["step"] for line in read_json_lines(folder / "metrics.jsonl")})
 

@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -24,6 +25,7 @@ from hoifield.pipelines.observe import ObserveConfig
 from hoifield.result.fit_result import FitResult
 from hoifield.result.result_folder import read_result
 from hoifield.runlog.run_folder import read_journal
+from hoifield.runlog.run_standing import find_stage_pictures
 from hoifield.storage import read_json_lines, verify_committed
 from hoifield.synthetic.clip_recipe import ClipRecipe
 from hoifield.synthetic.make_clip import make_clip, write_video
@@ -72,6 +74,10 @@ def test_the_run_folder_is_whole(fitted: Fitted) -> None:
     assert {"result.json", "object.ply", "poses.npz", "scene.glb", "overlay.mp4"} <= {path.name for path in (run / "result").iterdir()}
     assert (run / "report" / "report.html").stat().st_size > 10_000
     assert json.loads((run / "run.json").read_text()) and read_journal(run)
+    pictures = [(stage, step, cv2.imread(str(path))) for step, stage, path in find_stage_pictures(run)]
+    assert [(stage, step) for stage, step, _ in pictures] == [("coarse", 39), ("placement", 49), ("final", 89), ("touch", 99)]
+    assert all(picture is not None and picture.shape == (2 * RECIPE.size, 3 * RECIPE.size, 3) for *_, picture in pictures)
+    assert [event["stage"] for event in read_journal(run) if event["event"] == "stage done"] == ["observe", "coarse", "placement", "final", "touch"]
     steps = [line["step"] for line in read_json_lines(run / "metrics.jsonl")]
     assert steps == sorted(steps) and steps[-1] == sum(stage.steps for stage in build_tiny_preset("draft", 0).stages) - 1
 

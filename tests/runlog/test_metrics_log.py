@@ -41,12 +41,6 @@ def test_steps_repeated_after_a_resume_count_once(tmp_path: Path) -> None:
     assert [(metric.step, metric.value) for metric in read_metrics(log.path)] == [(0, 10.0), (1, 9.0), (2, 18.0), (3, 17.0), (4, 16.0)]
 
 
-def test_a_mirror_sees_every_value(tmp_path: Path) -> None:
-    seen: list[Metric] = []
-    MetricsLog(tmp_path / "metrics.jsonl", mirror=seen.append).scalar(7, "loss", 1.0)
-    assert seen == [Metric(7, "loss", 1.0)]
-
-
 def test_a_line_that_is_no_metric_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
     path.write_text('{"step": "x", "name": "loss", "value": 1}\n')

@@ -1,19 +1,16 @@
 import http.client
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from hoifield.errors import MissingInput, RefusedInput, UsageError
-from hoifield.report.compare import write_comparison
+from hoifield.errors import MissingInput, RefusedInput
 from hoifield.report.html_report import render_report
 from hoifield.report.report_content import ReportContent
 from hoifield.report.view import ReportServer
 from hoifield.result.fit_result import FitResult
 from hoifield.result.result_folder import write_result
-from hoifield.runlog.metrics_log import MetricsLog
 
 
 @pytest.fixture(scope="module")
@@ -108,22 +105,3 @@ def test_a_missing_report_and_a_strange_page_are_told_apart(run_folder: Path) ->
     (run_folder / "report" / "report.html").write_text("<html><script>alert(1)</script></html>")
     with pytest.raises(RefusedInput):
         ReportServer(run_folder)
-
-
-def test_runs_stand_side_by_side_with_the_better_figure_in_bold(tmp_path: Path, result: FitResult) -> None:
-    for name, decibels, depth in (("first", 20.0, 1.0), ("second", 30.0, 3.0)):
-        quality = {**result.summary["quality"], "psnr_db": decibels, "penetration_mean_mm": depth}
-        write_result(tmp_path / name / "result", replace(result, summary={**result.summary, "quality": quality}))
-        MetricsLog(tmp_path / name / "metrics.jsonl").scalars(1, {"loss/colour": decibels})
-    (tmp_path / "<b>empty").mkdir()
-    write_comparison([tmp_path / "first", tmp_path / "second", tmp_path / "<b>empty"], tmp_path / "page.html")
-    page = (tmp_path / "page.html").read_text()
-    assert "<td>20.0</td><td><b>30.0</b></td><td>–</td>" in page
-    assert "<td><b>1.00</b></td><td>3.00</td><td>–</td>" in page
-    assert "HF-RES-002" in page and "&lt;b&gt;empty" in page and "<b>empty" not in page
-    assert page.count("data:image/jpeg") == 2 and page.count("<polyline") == 2
-
-
-def test_comparing_nothing_is_a_usage_error(tmp_path: Path) -> None:
-    with pytest.raises(UsageError):
-        write_comparison([], tmp_path / "page.html")
