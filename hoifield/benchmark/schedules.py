@@ -29,7 +29,16 @@ def hold_schedule(preset: Preset) -> Preset:
     coarse, final = (stage for stage in preset.stages if isinstance(stage, FieldStage))
     steps = next(stage.steps for stage in preset.stages if isinstance(stage, PlacementStage))
     contact = PlacementStage(
-        "contact", steps, attraction=0.2, penetration=0.0, silhouette=2.0, hand_outline=2.0, depth_order=0.0, smooth_motion=0.0, small_motion=0.0
+        "contact",
+        steps,
+        attraction=0.2,
+        penetration=0.0,
+        same_colour=0.0,
+        hand_outline=2.0,
+        depth_order=0.0,
+        smooth_motion=0.0,
+        steady_path=0.0,
+        small_motion=0.0,
     )
     stages = (replace(coarse, weights=HOLD_WEIGHTS), contact, replace(final, weights=replace(HOLD_WEIGHTS, label=0.5)))
     return replace(preset, name="HOLD's schedule", stages=stages)

@@ -21,6 +21,7 @@ from hoifield.benchmark.paired_times import PairedTimes, Work, fit_exponent, sec
 from hoifield.fields.distance_field import DistanceField
 from hoifield.fitting.adam import NamedAdam
 from hoifield.fitting.frame_pixels import FramePixels, load_frame_pixels
+from hoifield.fitting.held_surface import hold_surface
 from hoifield.fitting.placement_evidence import gather_placement_evidence
 from hoifield.fitting.refine_placement import refine_placement
 from hoifield.fitting.run_field_stage import build_optimiser, read_object_grid, take_field_step
@@ -116,8 +117,8 @@ def field_steps(material: StepMaterial, stage: FieldStage) -> Work:
 
 def placement_steps(material: StepMaterial, stage: PlacementStage, steps: int = 3) -> Work:
     """`steps` placement steps a call."""
-    evidence, grid = gather_placement_evidence(material.observations, material.pixels, 0), read_object_grid(material.scene)
-    return lambda: refine_placement(material.scene, replace(stage, steps=steps), grid, evidence)
+    evidence, surface = gather_placement_evidence(material.observations, material.pixels, 0), hold_surface(material.scene, 0.0, 0)
+    return lambda: refine_placement(material.scene, replace(stage, steps=steps), surface, evidence)
 
 
 def time_field_steps(material: StepMaterial, stage: FieldStage, pairs: int) -> PairedTimes:

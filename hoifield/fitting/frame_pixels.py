@@ -14,7 +14,8 @@ from hoifield.geometry.cameras import Camera
 from hoifield.observations.frame_masks import BACKGROUND, LEFT_HAND, OBJECT, RIGHT_HAND, FrameMasks
 from hoifield.observations.observations import Observations
 
-BACKGROUND_ENTITY = -1
+BACKGROUND_ENTITY, UNFITTED_ENTITY = -1, -2
+"""Neither object nor hand; a hand that is not fitted, under which anything may be."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class PixelBatch:
     """Position (x, y) of the pixel centre, in pixels of the working camera."""
     colour: Float[Tensor, "ray 3"]
     label: Int[Tensor, "ray"]
-    """Entity seen at the pixel: 0 object, 1.. hands, -1 background."""
+    """Entity seen at the pixel: 0 object, 1.. hands, < 0 neither (`entity_of_labels`)."""
     certain: Float[Tensor, "ray"]
     """1 inside a region, 0 on the rim between two labels, where colour and label mix, and on hands not fitted; scaled by the mask's confidence."""
     outline: Float[Tensor, "ray"]
@@ -87,8 +88,8 @@ class FramePixels:
 
 
 def entity_of_labels(labels: UInt8[np.ndarray, "height width"], sides: tuple[str, ...]) -> Int[np.ndarray, "height width"]:
-    """Contract labels -> entity numbers: 0 object, 1.. hands in the order of `sides`, -1 background (and hands not fitted)."""
-    entity = np.full(labels.shape, BACKGROUND_ENTITY, dtype=np.int8)
+    """Contract labels -> entity numbers: 0 object, 1.. hands in the order of `sides`, -1 background, -2 hands not fitted."""
+    entity = np.where(labels == BACKGROUND, BACKGROUND_ENTITY, UNFITTED_ENTITY).astype(np.int8)
     entity[labels == OBJECT] = 0
     for number, side in enumerate(sides):
         entity[labels == (RIGHT_HAND if side == "right" else LEFT_HAND)] = 1 + number
@@ -128,8 +129,7 @@ def load_frame_pixels(clip: Clip, observations: Observations, margin: float = 0.
         trust = max(float(masks.object_confidence[frame]), 0.1)
         colours.append(picture[box].copy())
         entities.append(entity)
-        # What lies under a hand that is not fitted is not known.
-        unknown = rim_of(entity) | ((labels[box] != BACKGROUND) & (entity == BACKGROUND_ENTITY))
+        unknown = rim_of(entity) | (entity == UNFITTED_ENTITY)
         certain.append(np.where(unknown, 0.0, trust).astype(np.float16))
         outline.append(np.where(outline_of(labels)[box], trust, 0.0).astype(np.float16))
         corners.append((left, top))

@@ -4,16 +4,20 @@ import cv2
 import numpy as np
 import torch
 
-from hoifield.fitting.frame_pixels import FramePixels
+from hoifield.fitting.frame_pixels import BACKGROUND_ENTITY, FramePixels, rim_of
 from hoifield.fitting.refine_placement import HandEvidence, PlacementEvidence
 from hoifield.observations.observations import Observations
 
-SILHOUETTE_PIXELS = 192
+SILHOUETTE_PIXELS = 256
+NEAR_OUTLINE = 6.0
+"""Pixels from the object's outline within which most silhouette pixels are drawn: the others only tell of gross errors."""
 OUTLINE_POINTS = 96
+BLURS = (3.0, 1.0)
+"""Standard deviations, pixels, of the two blurred pictures in which colours are compared: first far, then exactly."""
 
 
 def gather_placement_evidence(observations: Observations, pixels: FramePixels, seed: int) -> PlacementEvidence:
-    """Evidence in pixels of the working camera: 2/3 of the silhouette pixels lie within 8 pixels of the object's outline."""
+    """Evidence in pixels of the working camera; 3/4 of the silhouette pixels lie near the object's outline."""
     generator = np.random.default_rng((seed, 77))
     scale = pixels.camera.width / observations.camera.width
     rows = observations.fit_frames
@@ -27,6 +31,7 @@ def gather_placement_evidence(observations: Observations, pixels: FramePixels, s
         hands=tuple(_hand_evidence(number, observations, pixels, scale, generator) for number in range(len(observations.hands))),
         silhouette_pixels=torch.tensor(np.stack(chosen), dtype=torch.float32),
         inside=torch.tensor(np.stack(labels)),
+        pictures=tuple(_blurred_object(pixels, entity.shape[1:], blur) for blur in BLURS),
         foreground_distance=distance,
         entity=entity,
         corner=corner,
@@ -56,7 +61,7 @@ def _hand_evidence(number: int, observations: Observations, pixels: FramePixels,
 def _outline_points(entity: np.ndarray, label: int) -> np.ndarray:
     """(x, y) of the hand's pixels that have a background neighbour; the crop's border does not count."""
     hand = (entity == label).astype(np.uint8)
-    beside = cv2.dilate((entity < 0).astype(np.uint8), np.ones((3, 3), np.uint8))
+    beside = cv2.dilate((entity == BACKGROUND_ENTITY).astype(np.uint8), np.ones((3, 3), np.uint8))
     beside[[0, -1]], beside[:, [0, -1]] = 0, 0
     return np.argwhere((hand > 0) & (beside > 0))[:, ::-1].astype(np.float64)
 
@@ -73,27 +78,34 @@ def _crops_of_one_size(pixels: FramePixels) -> tuple[torch.Tensor, torch.Tensor,
     height = max(entity.shape[0] for entity in pixels.entities)
     width = max(entity.shape[1] for entity in pixels.entities)
     distance = np.full((len(pixels.entities), height, width), 30.0, np.float32)
-    entities = np.full((len(pixels.entities), height, width), -1, np.int8)
+    entities = np.full((len(pixels.entities), height, width), BACKGROUND_ENTITY, np.int8)
     for row, entity in enumerate(pixels.entities):
-        to_foreground = cv2.distanceTransform((entity < 0).astype(np.uint8), cv2.DIST_L2, 5)
+        to_foreground = cv2.distanceTransform((entity == BACKGROUND_ENTITY).astype(np.uint8), cv2.DIST_L2, 5)
         distance[row, : entity.shape[0], : entity.shape[1]] = np.minimum(to_foreground, 30.0)
         entities[row, : entity.shape[0], : entity.shape[1]] = entity
     return torch.from_numpy(distance), torch.from_numpy(entities), torch.tensor(pixels.corner, dtype=torch.float32)
 
 
+def _blurred_object(pixels: FramePixels, shape: torch.Size, blur: float) -> torch.Tensor:
+    """The object's colours in crops of one size, blurred among themselves: nothing of hand or background runs into them."""
+    pictures = np.zeros((len(pixels.colours), 3, *shape), np.float32)
+    for row, (colour, entity) in enumerate(zip(pixels.colours, pixels.entities)):
+        member = (entity == 0).astype(np.float32)
+        total = cv2.GaussianBlur(member[..., None] * colour.astype(np.float32) / 255.0, (0, 0), blur)
+        share = cv2.GaussianBlur(member, (0, 0), blur)
+        pictures[row, :, : entity.shape[0], : entity.shape[1]] = (total / np.maximum(share, 1e-3)[..., None]).transpose(2, 0, 1)
+    return torch.from_numpy(pictures)
+
+
 def _silhouette_pixels(entity: np.ndarray, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """(x, y) of SILHOUETTE_PIXELS pixels that are object or background, and which of them are object."""
     inside = entity == 0
-    hand = cv2.dilate((entity > 0).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
-    usable = inside | ((entity < 0) & ~hand)
-    to_edge = np.where(
-        inside,
-        cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, 3),
-        cv2.distanceTransform((~inside).astype(np.uint8), cv2.DIST_L2, 3),
-    )
-    near = np.argwhere(usable & (to_edge < 8) & (to_edge > 1))
+    hand = cv2.dilate(((entity > 0) | (entity < BACKGROUND_ENTITY)).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    usable = inside | ((entity == BACKGROUND_ENTITY) & ~hand)
+    outline = rim_of(inside.astype(np.int8)) & ~hand
+    near = np.argwhere(usable & (cv2.distanceTransform((~outline).astype(np.uint8), cv2.DIST_L2, 3) < NEAR_OUTLINE)) if outline.any() else []
     anywhere = np.argwhere(usable)
-    count_near = SILHOUETTE_PIXELS * 2 // 3 if len(near) else 0
+    count_near = SILHOUETTE_PIXELS * 3 // 4 if len(near) else 0
     parts = [near[generator.integers(len(near), size=count_near)]] if count_near else []
     parts.append(anywhere[generator.integers(len(anywhere), size=SILHOUETTE_PIXELS - count_near)])
     together = np.concatenate(parts)

@@ -10,17 +10,19 @@ from hoifield.actors.contact_zones import contact_zones
 from hoifield.actors.pose_limits import limit_excess
 from hoifield.actors.skinned_model import SkinnedModel
 from hoifield.fitting.adam import NamedAdam
+from hoifield.fitting.held_surface import HeldSurface, in_camera, weigh_sight
 from hoifield.fitting.stage import PlacementStage
 from hoifield.geometry.cameras import project
 from hoifield.geometry.rigid import invert_rigid, transform_points
+from hoifield.geometry.sample_pictures import sample_pictures
 from hoifield.geometry.trilinear import lookup_distance
 from hoifield.losses.contact import attraction_loss, penetration_loss
 from hoifield.losses.depth_order import depth_order_loss, object_before
 from hoifield.losses.hand_outline import covered_outline_loss, inside_mask_loss
 from hoifield.losses.keypoints import keypoint_loss, limit_loss
-from hoifield.losses.motion import small_correction_loss, smooth_correction_loss
+from hoifield.losses.motion import small_correction_loss, smooth_correction_loss, steady_path_loss
+from hoifield.losses.same_colour import same_colour_loss
 from hoifield.losses.silhouette import silhouette_loss
-from hoifield.renderer.cached_distance import CachedDistance
 from hoifield.scene.frame_table import HandPoses
 from hoifield.scene.scene import Scene
 
@@ -45,10 +47,12 @@ class PlacementEvidence:
     silhouette_pixels: Float[Tensor, "frame pixel 2"]
     inside: Bool[Tensor, "frame pixel"]
     """Whether the pixel is labelled object (else background; pixels of hands are not among them)."""
+    pictures: tuple[Float[Tensor, "frame 3 row column"], ...]
+    """The object's colours in a crop of each frame, from the most to the least blurred."""
     foreground_distance: Float[Tensor, "frame row column"]
     """Pixels to the nearest hand or object, in a crop of each frame."""
     entity: Int[Tensor, "frame row column"]
-    """Entity at the pixels of the crops: 0 object, 1.. hands, -1 background."""
+    """Entity at the pixels of the crops (`entity_of_labels`)."""
     corner: Float[Tensor, "frame 2"]
     """Left and top of the crops."""
 
@@ -75,10 +79,20 @@ def thin_model(model: SkinnedModel, every: int) -> tuple[SkinnedModel, Float[Ten
     return thinned, place[zone]
 
 
-def refine_placement(scene: Scene, stage: PlacementStage, grid: CachedDistance, evidence: PlacementEvidence) -> list[dict[str, float]]:
+SIGHT_EVERY = 25
+"""Steps between two looks at which points of the surface each frame shows."""
+CORNER_REACH = 0.05
+"""Metres from the object's centre of the points, one on each axis, whose path says how steadily it moves and turns."""
+STEADY = 5.0
+"""Acceleration, m/s^2, that a hand seldom gives to what it holds."""
+COLOUR_SCALE = 0.1
+"""Difference of colour from which on it counts as something else (shine, shadow), not as a wrong pose."""
+
+
+def refine_placement(scene: Scene, stage: PlacementStage, surface: HeldSurface, evidence: PlacementEvidence) -> list[dict[str, float]]:
     """Moves object poses, hand roots and finger articulation of all fitted frames together; gives the losses of each step.
 
-    `grid` is the object's distance, held. Adam on the corrections of the frame table.
+    Adam on the corrections of the frame table.
     """
     frames = scene.frames
     thinned = [thin_model(actor.model, 4) for actor, _ in scene.hands()]
@@ -94,8 +108,14 @@ def refine_placement(scene: Scene, stage: PlacementStage, grid: CachedDistance, 
     optimiser = NamedAdam(movable)
     starts = [parameter.detach().clone() for _, parameter, _ in movable]
     history = []
+    sight = torch.zeros(0)
     for step in range(stage.steps):
-        losses = _placement_losses(scene, stage, grid, evidence, thinned, starts)
+        if stage.same_colour > 0 and step % SIGHT_EVERY == 0:
+            sight = weigh_sight(surface, frames.T_camera_object())
+        losses = _placement_losses(scene, stage, surface, evidence, thinned, starts)
+        if stage.same_colour > 0:
+            pictures = evidence.pictures[step * len(evidence.pictures) // stage.steps]
+            losses["same_colour"] = stage.same_colour * _colour_loss(scene, surface, sight, pictures, evidence)
         total = torch.stack(list(losses.values())).sum()
         optimiser.zero_grad()
         total.backward()
@@ -108,7 +128,7 @@ def refine_placement(scene: Scene, stage: PlacementStage, grid: CachedDistance, 
 def _placement_losses(
     scene: Scene,
     stage: PlacementStage,
-    grid: CachedDistance,
+    surface: HeldSurface,
     evidence: PlacementEvidence,
     thinned: list[tuple[SkinnedModel, Tensor]],
     starts: list[Tensor],
@@ -118,25 +138,28 @@ def _placement_losses(
     T_object_camera = invert_rigid(T_camera_object)
     losses = {
         "silhouette": stage.silhouette
-        * silhouette_loss(grid, T_object_camera, evidence.silhouette_pixels, evidence.inside, scene.K, T_camera_object[:, 2, 3].detach())
+        * silhouette_loss(surface.distance, T_object_camera, evidence.silhouette_pixels, evidence.inside, scene.K, T_camera_object[:, 2, 3].detach())
     }
     for number, (_, poses) in enumerate(scene.hands()):
-        for name, loss in _hand_losses(number, poses, stage, grid, evidence, thinned[number], T_object_camera, scene.K).items():
+        for name, loss in _hand_losses(number, poses, stage, surface, evidence, thinned[number], T_object_camera, scene.K).items():
             losses[name] = losses[name] + loss if name in losses else loss
     movable: list[Tensor] = [frames.object_rotation, frames.object_translation]
-    scales = [(0.02, 0.05), (0.002, 0.005)]
+    scales: list[tuple[float | None, float]] = [(None, 0.05), (None, 0.005)]
     for _, poses in scene.hands():
         movable += [poses.articulation.flatten(1), poses.translation, poses.rotation]
         scales += [(0.03, 0.3), (0.002, 0.006), (0.02, 0.1)]
     smooth, small = torch.zeros(()), torch.zeros(())
     for parameter, start, (step_scale, size_scale) in zip(movable, (start for start in starts if len(start) == frames.frame_count), scales):
         moved = parameter - start.reshape(parameter.shape)
-        smooth = smooth + smooth_correction_loss(moved, frames.time_s, step_scale)
+        if step_scale is not None:
+            smooth = smooth + smooth_correction_loss(moved, frames.time_s, step_scale)
         small = small + small_correction_loss(moved, torch.ones_like(frames.time_s), size_scale)
     for _, poses in scene.hands():
         small = small + poses.shape_change.square().sum()
     losses["smooth_motion"] = stage.smooth_motion * smooth
     losses["small_motion"] = stage.small_motion * small
+    corners = T_camera_object[:, None, :3, 3] + CORNER_REACH * T_camera_object[:, :3, :3].transpose(1, 2)
+    losses["steady_path"] = stage.steady_path * steady_path_loss(corners, frames.time_s, STEADY)
     return losses
 
 
@@ -144,7 +167,7 @@ def _hand_losses(
     number: int,
     poses: HandPoses,
     stage: PlacementStage,
-    grid: CachedDistance,
+    surface: HeldSurface,
     evidence: PlacementEvidence,
     thinned: tuple[SkinnedModel, Tensor],
     T_object_camera: Float[Tensor, "frame 4 4"],
@@ -156,6 +179,7 @@ def _hand_losses(
     local = transform_points(T_object_camera, posed.vertices)
     shape = local.shape[:2]
     rows = torch.zeros(local.shape[0] * local.shape[1], dtype=torch.int64)
+    grid = surface.distance
     distance, _ = lookup_distance(grid.values[None], rows, local.reshape(-1, 3), grid.lower[None], torch.tensor([grid.spacing]))
     distance = distance.reshape(shape)
     seen = evidence.hands[number]
@@ -175,6 +199,15 @@ def _hand_losses(
         "keypoints": stage.keypoints * keypoint_loss(posed.keypoints + offsets, seen.keypoints, K, box),
         "limits": stage.limits * limit_loss(limit_excess(model, poses.pose())),
     }
+
+
+def _colour_loss(
+    scene: Scene, surface: HeldSurface, sight: Float[Tensor, "frame point"], pictures: Float[Tensor, "frame 3 row column"], evidence: PlacementEvidence
+) -> Float[Tensor, ""]:
+    """Points of the surface look alike wherever they fall on pixels of the object."""
+    pixels = project(in_camera(surface, scene.frames.T_camera_object()), scene.K)
+    weight = sight * (_labels_at(pixels.detach(), evidence) == 0)
+    return same_colour_loss(sample_pictures(pictures, pixels - evidence.corner[:, None]), weight, COLOUR_SCALE)
 
 
 CELL = 8

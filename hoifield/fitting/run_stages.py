@@ -11,11 +11,12 @@ from hoifield.errors import Interrupted
 from hoifield.fitting.adam import NamedAdam
 from hoifield.fitting.checkpoint import FitPosition, read_checkpoint, write_checkpoint
 from hoifield.fitting.frame_pixels import FramePixels
+from hoifield.fitting.held_surface import hold_surface
 from hoifield.fitting.imagined_views import Imagination
 from hoifield.fitting.placement_evidence import gather_placement_evidence
 from hoifield.fitting.refine_placement import refine_placement
-from hoifield.fitting.run_field_stage import StepClock, StepReport, build_optimiser, read_object_grid, run_field_stage
-from hoifield.fitting.stage import FieldStage, PlacementStage, Stage
+from hoifield.fitting.run_field_stage import StepClock, StepReport, build_optimiser, run_field_stage
+from hoifield.fitting.stage import FieldStage, PlacementStage, Stage, last_width
 from hoifield.observations.observations import Observations
 from hoifield.scene.scene import Scene
 
@@ -75,7 +76,7 @@ def run_stages(scene: Scene, plan: FitPlan, observations: Observations, pixels: 
                 runner = _FieldStageRunner(scene, plan, number, stage, store, listener, saved if first_step else {})
                 runner.run(pixels, first_step)
             case PlacementStage():
-                _run_placement(scene, plan, stage, observations, pixels, listener)
+                _run_placement(scene, plan, number, stage, observations, pixels, listener)
             case _:
                 assert_never(stage)
         saved = {}
@@ -120,9 +121,12 @@ class _FieldStageRunner:
         self.store.commit_checkpoint(_serial(self.plan, position), lambda path: write_checkpoint(path, self.scene, optimiser.state(), position))
 
 
-def _run_placement(scene: Scene, plan: FitPlan, stage: PlacementStage, observations: Observations, pixels: FramePixels, listener: FitListener) -> None:
+def _run_placement(
+    scene: Scene, plan: FitPlan, number: int, stage: PlacementStage, observations: Observations, pixels: FramePixels, listener: FitListener
+) -> None:
     evidence = gather_placement_evidence(observations, pixels, plan.seed)
-    history = refine_placement(scene, stage, read_object_grid(scene), evidence)
+    surface = hold_surface(scene, last_width(plan.stages[:number]), plan.seed)
+    history = refine_placement(scene, stage, surface, evidence)
     for step, losses in enumerate(history):
         listener.step_done(stage.name, step, losses)
     rebuild_hand_volumes(scene)

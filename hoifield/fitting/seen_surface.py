@@ -32,7 +32,7 @@ def find_seen(
         sight = camera - points
         sight = sight / sight.norm(dim=1, keepdim=True)
         shown = ((normals * sight).sum(1) > FACING) & _on_object(pixels, row, (points @ T[:3, :3].T + T[:3, 3]) @ scene.K.T)
-        shown[shown.clone()] = _unhidden(lookup, points[shown], sight[shown])
+        shown[shown.clone()] = unhidden(lookup, points[shown], sight[shown])
         count += shown
     return count >= ENOUGH
 
@@ -47,7 +47,7 @@ def _on_object(pixels: FramePixels, row: int, projected: Float[Tensor, "point 3"
     return torch.from_numpy(inside & (entity[clipped[:, 1], clipped[:, 0]] == 0))
 
 
-def _unhidden(lookup: CachedDistance, points: Float[Tensor, "point 3"], sight: Float[Tensor, "point 3"]) -> Bool[Tensor, "point"]:
+def unhidden(lookup: CachedDistance, points: Float[Tensor, "point 3"], sight: Float[Tensor, "point 3"]) -> Bool[Tensor, "point"]:
     """Whether nothing of the object itself stands between points and the camera."""
     if len(points) == 0:
         return torch.zeros(0, dtype=torch.bool)

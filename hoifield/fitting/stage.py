@@ -70,14 +70,24 @@ class PlacementStage:
     """Contact-zone vertices nearer than this are drawn to the surface, metres."""
     attraction: float = 0.5
     penetration: float = 2.0
-    silhouette: float = 1.0
+    silhouette: float = 20.0
+    same_colour: float = 1.0
+    """Of points of the surface whose colours differ between frames."""
     hand_outline: float = 2.0
     depth_order: float = 1.0
     keypoints: float = 0.2
     limits: float = 10.0
     smooth_motion: float = 0.05
+    """Of the hand's corrections."""
+    steady_path: float = 0.1
+    """Of the object's jitter."""
     small_motion: float = 0.01
     pose_rate: float = 1e-3
 
 
 Stage = FieldStage | PlacementStage
+
+
+def last_width(stages: tuple[Stage, ...]) -> float:
+    """Width of the surface (m) at the end of the last field stage; 0, an exact surface, where there is none."""
+    return [0.0, *(stage.width_end for stage in stages if isinstance(stage, FieldStage))][-1]

@@ -4,6 +4,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from hoifield.geometry.sample_pictures import sample_pictures
+
 
 def inside_mask_loss(
     pixels: Float[Tensor, "frame vertex 2"], outside_distance: Float[Tensor, "frame row column"], corner: Float[Tensor, "frame 2"], scale: float
@@ -13,11 +15,7 @@ def inside_mask_loss(
     `outside_distance` holds, per pixel of a crop, the distance in pixels to the nearest hand or object pixel; `corner` is the crop's
     left and top. Bilinear, so differentiable in the pixels; vertices outside the crop count as at its border.
     """
-    height, width = outside_distance.shape[1:]
-    local = pixels - corner[:, None] - 0.5
-    size = torch.tensor([width - 1, height - 1], dtype=pixels.dtype)
-    grid = (local / size * 2 - 1)[:, None]
-    distance = torch.nn.functional.grid_sample(outside_distance[:, None], grid, padding_mode="border", align_corners=True)[:, 0, 0]
+    distance = sample_pictures(outside_distance[:, None], pixels - corner[:, None])[..., 0]
     squared = (distance / scale) ** 2
     return (squared / (1.0 + squared)).mean()
 

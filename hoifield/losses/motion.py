@@ -1,4 +1,4 @@
-"""Corrections of poses stay small and move smoothly, in time rather than in frame numbers."""
+"""Corrections of poses stay small and move smoothly, and bodies do not jitter; in time rather than in frame numbers."""
 
 from jaxtyping import Float
 from torch import Tensor
@@ -14,6 +14,20 @@ def smooth_correction_loss(correction: Float[Tensor, "frame channel"], time_s: F
     step = (time_s[1:] - time_s[:-1]).clamp(min=1e-3)[:, None]
     velocity = (correction[1:] - correction[:-1]) / step * 0.1
     return ((velocity / scale) ** 2).sum(-1).mean()
+
+
+def steady_path_loss(points: Float[Tensor, "frame point 3"], time_s: Float[Tensor, "frame"], scale: float) -> Float[Tensor, ""]:
+    """Robust acceleration of points of a body, in units of `scale` m/s^2, Geman-McClure: jitter costs, a quick turn here and there does not.
+
+    Differences of the observed motion are judged with it, so errors of single frames can be mended, which smooth corrections would keep.
+    """
+    if len(points) < 3:
+        return points.sum() * 0.0
+    step = (time_s[1:] - time_s[:-1]).clamp(min=1e-3)[:, None, None]
+    velocity = (points[1:] - points[:-1]) / step
+    acceleration = (velocity[1:] - velocity[:-1]) / (0.5 * (step[1:] + step[:-1]))
+    squared = (acceleration / scale).square().sum(-1)
+    return (squared / (1.0 + squared)).mean()
 
 
 def small_correction_loss(correction: Float[Tensor, "frame channel"], trust: Float[Tensor, "frame"], scale: float) -> Float[Tensor, ""]:

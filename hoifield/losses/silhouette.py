@@ -10,6 +10,8 @@ from hoifield.renderer.cached_distance import CachedDistance
 from hoifield.renderer.closest_approach import closest_approach
 
 ALONG_RAY = 48
+RIM = 0.5
+"""Pixels over which a pixel counts as half covered: both sides of a true outline then pull alike, and a whole outline is placed to a fraction of one."""
 
 
 def silhouette_loss(
@@ -23,7 +25,7 @@ def silhouette_loss(
     """Robust distance, in pixels, by which rays of object pixels miss the object, and rays of background pixels enter it.
 
     The closest approach of a ray is a signed distance to the silhouette; its gradient is the field's at the closest point
-    (envelope theorem), which the lookup carries. Geman-McClure with a scale of 3 pixels.
+    (envelope theorem), which the lookup carries. Softplus over RIM pixels, then Geman-McClure with a scale of 3 pixels.
     """
     frames, count = pixels.shape[:2]
     directions = pixel_directions(pixels, K)
@@ -34,7 +36,7 @@ def silhouette_loss(
     closest = origins + local * closest_along[..., None]
     signed = _lookup(grid, closest.reshape(-1, 3))
     in_pixels = signed.reshape(frames, count) * (K[0, 0] / depth)[:, None]
-    error = torch.relu(torch.where(inside, in_pixels, -in_pixels)) / 3.0
+    error = RIM * torch.nn.functional.softplus(torch.where(inside, in_pixels, -in_pixels) / RIM) / 3.0
     squared = error**2
     return (squared / (1.0 + squared)).mean()
 

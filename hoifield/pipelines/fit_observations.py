@@ -11,9 +11,9 @@ from hoifield.clip.clip import Clip
 from hoifield.fitting.frame_pixels import load_frame_pixels
 from hoifield.fitting.imagined_views import Imagination
 from hoifield.fitting.run_stages import FitPlan, run_stages
-from hoifield.fitting.stage import Stage
+from hoifield.fitting.stage import Stage, last_width
 from hoifield.observations.observations import Observations
-from hoifield.pipelines.presets import Preset, last_width
+from hoifield.pipelines.presets import Preset
 from hoifield.result.collect_result import collect_result
 from hoifield.result.fit_result import FitResult
 from hoifield.result.measure_quality import measure_psnr

@@ -44,7 +44,7 @@ def _preset(name: str, seed: int, most_frames: int, coarse: int, final: int, ray
     """Coarse fit with free poses, placement by contact with the shape held, final fit (HOLD's three stages)."""
     stages: tuple[Stage, ...] = (
         FieldStage("coarse", coarse, EVERYTHING, FieldLossWeights(beyond_hull=5.0), rays=rays, width_start=0.008, width_end=0.002),
-        PlacementStage("placement", 150, silhouette=2.0, attraction=0.2, penetration=4.0),
+        PlacementStage("placement", 150, attraction=0.2, penetration=1.0),
         FieldStage(
             "final",
             final,
@@ -57,7 +57,7 @@ def _preset(name: str, seed: int, most_frames: int, coarse: int, final: int, ray
             pose_warm_up=0.05,
             pose_rate=5e-4,
         ),
-        PlacementStage("touch", 150, silhouette=2.0, attraction=0.2, penetration=6.0, depth_order=2.0),
+        PlacementStage("touch", 150, attraction=0.2, penetration=4.0, depth_order=2.0),
     )
     return Preset(name, most_frames, stages, SceneConfig(seed=seed), mesh_resolution)
 
@@ -81,6 +81,3 @@ def for_loose_poses(preset: Preset) -> Preset:
     return replace(preset, stages=tuple(stages), scene=replace(preset.scene, finest_resolution=64))
 
 
-def last_width(stages: tuple[Stage, ...]) -> float:
-    """Width of the surface (m) at the end of the last field stage."""
-    return [stage.width_end for stage in stages if isinstance(stage, FieldStage)][-1]

@@ -12,6 +12,7 @@ from hoifield.geometry.isosurface import extract_isosurface
 from hoifield.geometry.mesh import Mesh
 from hoifield.geometry.rotations import axis_angle_from_matrix
 from hoifield.observations.observations import Observations
+from hoifield.renderer.surface_level import rendered_surface_level
 from hoifield.result.fit_result import FitResult, HandResult
 from hoifield.scene.scene import Scene
 
@@ -51,17 +52,6 @@ def extract_object_mesh(scene: Scene, resolution: int, width: float) -> Mesh:
             facing = torch.tensor([0.0, 0.0, -1.0]).expand_as(part)
             colours.append(scene.surface_colour(part, sample, facing))
     return Mesh(mesh.vertices, mesh.faces, torch.cat(colours).clamp(0.0, 1.0).double().numpy())
-
-
-def rendered_surface_level(values: Float[np.ndarray, "nx ny nz"], spacing: float, width: float) -> float:
-    """Signed distance (m) of the surface that a silhouette shows, for a density of `width` metres.
-
-    A ray that grazes a ball of radius R at distance s takes up half its light where (1/2) exp(-s/w) sqrt(2 pi R / w) = ln 2, so
-    s = w ln(0.72 sqrt(2 pi R / w)). R is that of the ball of the object's volume.
-    """
-    volume = float((values < 0).sum()) * spacing**3
-    radius = (3 * volume / (4 * np.pi)) ** (1 / 3)
-    return float(width * max(np.log(0.72 * np.sqrt(2 * np.pi * radius / width)), 0.0))
 
 
 def _collect_hand(number: int, poses: ClipPoses, observations: Observations, actors: dict[Side, SkinnedModel]) -> HandResult:

@@ -39,9 +39,9 @@ def test_the_same_generator_draws_the_same_pixels_and_another_seed_others():
     assert not np.array_equal(first.pixel.numpy(), other.pixel.numpy())
 
 
-def test_labels_become_entities_and_hands_that_are_not_fitted_are_background():
+def test_labels_become_entities_and_hands_that_are_not_fitted_are_no_background():
     labels = np.array([[0, 1, 2, 3]], np.uint8)
-    assert entity_of_labels(labels, ("right",)).tolist() == [[-1, 0, 1, -1]]
+    assert entity_of_labels(labels, ("right",)).tolist() == [[-1, 0, 1, -2]]
     assert entity_of_labels(labels, ("left", "right")).tolist() == [[-1, 0, 2, 1]]
 
 

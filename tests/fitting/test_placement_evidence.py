@@ -1,10 +1,14 @@
 """Evidence for placement: keypoints and silhouette pixels of the fitted frames, in pixels of the working camera."""
 
+from dataclasses import replace
+
+import cv2
 import numpy as np
 import torch
 from tiny_scene import FIT_FRAMES, ball_on_hand, tiny_pixels
 
-from hoifield.fitting.placement_evidence import SILHOUETTE_PIXELS, gather_placement_evidence
+from hoifield.fitting.frame_pixels import load_frame_pixels
+from hoifield.fitting.placement_evidence import NEAR_OUTLINE, SILHOUETTE_PIXELS, gather_placement_evidence
 
 
 def test_silhouette_pixels_are_labelled_as_the_masks_say_and_none_lies_on_a_hand():
@@ -17,6 +21,37 @@ def test_silhouette_pixels_are_labelled_as_the_masks_say_and_none_lies_on_a_hand
         assert np.array_equal(seen == 1, evidence.inside[row].numpy())
         assert not (seen >= 2).any()
         assert 0.1 < (seen == 1).mean() < 0.9
+
+
+def test_what_a_hand_that_is_not_fitted_covers_is_no_background_of_the_object():
+    """Its pixels say nothing of the object's silhouette, though no entity is fitted to them."""
+    unfitted = replace(ball_on_hand().observations, hands=())
+    evidence = gather_placement_evidence(unfitted, load_frame_pixels(ball_on_hand().clip, unfitted), seed=0)
+    for row, frame in enumerate(FIT_FRAMES):
+        x, y = evidence.silhouette_pixels[row].floor().long().unbind(1)
+        assert not (ball_on_hand().observations.masks.labels[frame][y, x] >= 2).any()
+
+
+def test_most_silhouette_pixels_lie_near_the_outline_on_both_sides_of_it():
+    evidence = gather_placement_evidence(ball_on_hand().observations, tiny_pixels(), seed=0)
+    for row, frame in enumerate(FIT_FRAMES):
+        ball = (ball_on_hand().observations.masks.labels[frame] == 1).astype(np.uint8)
+        x, y = evidence.silhouette_pixels[row].floor().long().unbind(1)
+        across = np.where(ball > 0, cv2.distanceTransform(ball, cv2.DIST_L2, 5), cv2.distanceTransform(1 - ball, cv2.DIST_L2, 5))[y, x]
+        inside = evidence.inside[row].numpy()
+        assert (across < NEAR_OUTLINE + 2).mean() > 0.7
+        assert (across[inside] < 2).any() and (across[~inside] < 2).any()
+
+
+def test_blurred_colours_of_the_object_hold_nothing_of_what_is_beside_it():
+    evidence = gather_placement_evidence(ball_on_hand().observations, tiny_pixels(), seed=0)
+    sharp, pixels = evidence.pictures[-1], tiny_pixels()
+    for row, (colour, entity) in enumerate(zip(pixels.colours, pixels.entities)):
+        seen = colour[entity == 0] / 255.0
+        height, width = entity.shape
+        blurred = sharp[row, :, :height, :width].numpy().transpose(1, 2, 0)[entity == 0]
+        assert (blurred >= seen.min(0) - 1e-4).all() and (blurred <= seen.max(0) + 1e-4).all()
+        assert np.allclose(blurred.mean(0), seen.mean(0), atol=0.05)
 
 
 def test_keypoints_are_those_of_the_fitted_frames():

@@ -7,13 +7,14 @@ import torch
 from tiny_scene import RADIUS, ball_on_hand, exact_ball_grid, right_hand, tiny_pixels, tiny_scene
 
 from hoifield.actors.contact_zones import contact_zones
+from hoifield.fitting.held_surface import surface_of_grid
 from hoifield.fitting.placement_evidence import gather_placement_evidence
 from hoifield.fitting.refine_placement import refine_placement, thin_model
 from hoifield.fitting.stage import PlacementStage
 from hoifield.geometry.rigid import invert_rigid, transform_points
 from hoifield.scene.scene import Scene
 
-CONTACT_ALONE = PlacementStage("touch", 60, silhouette=0.0, keypoints=0.0, hand_outline=0.0, depth_order=0.0)
+CONTACT_ALONE = PlacementStage("touch", 60, silhouette=0.0, same_colour=0.0, keypoints=0.0, hand_outline=0.0, depth_order=0.0)
 EVERYTHING = PlacementStage("placement", 60)
 
 
@@ -38,7 +39,7 @@ def nearest_of_zones(scene: Scene) -> torch.Tensor:
 
 def refined(scene: Scene, stage: PlacementStage) -> list[dict[str, float]]:
     evidence = gather_placement_evidence(ball_on_hand().observations, tiny_pixels(), seed=0)
-    return refine_placement(scene, stage, exact_ball_grid(), evidence)
+    return refine_placement(scene, stage, surface_of_grid(exact_ball_grid(), 0), evidence)
 
 
 def test_a_hand_that_hovers_five_millimetres_over_the_ball_is_brought_to_touch_it():

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from hoifield.losses.motion import held_gauge_loss, small_correction_loss, smooth_correction_loss
+from hoifield.losses.motion import held_gauge_loss, small_correction_loss, smooth_correction_loss, steady_path_loss
 
 
 def test_a_steady_drift_costs_the_same_at_any_frame_rate():
@@ -24,6 +24,22 @@ def test_a_constant_correction_is_smooth_and_one_frame_alone_costs_nothing():
 def test_frames_at_one_time_do_not_divide_by_nothing():
     loss = smooth_correction_loss(torch.tensor([[0.0], [0.01]]), torch.zeros(2), 0.01)
     assert bool(torch.isfinite(loss))
+
+
+@pytest.mark.parametrize("times", [torch.linspace(0, 1, 31), torch.tensor([0.0, 0.1, 0.15, 0.4, 0.5, 0.9, 1.0])])
+def test_a_body_that_is_thrown_costs_its_acceleration_at_any_frame_times(times: torch.Tensor):
+    path = 0.5 * 2.0 * times[:, None, None] ** 2 * torch.tensor([0.0, 1.0, 0.0])
+    ratio = 2.0 / 5.0
+    assert float(steady_path_loss(path, times, 5.0)) == pytest.approx(ratio**2 / (1 + ratio**2), rel=1e-3)
+
+
+def test_steady_motion_costs_nothing_jitter_much_and_never_more_than_one():
+    times = torch.arange(20) / 30
+    steady = (times[:, None, None] * torch.tensor([0.3, 0.0, 0.1])).expand(-1, 3, -1)
+    shaken = steady + 0.005 * torch.randn(20, 3, 3, generator=torch.Generator().manual_seed(0))
+    assert float(steady_path_loss(steady, times, 5.0)) < 1e-6
+    assert 0.5 < float(steady_path_loss(shaken, times, 5.0)) < 1.0
+    assert float(steady_path_loss(steady[:2], times[:2], 5.0)) == 0.0
 
 
 def test_small_corrections_cost_their_square_weighted_by_trust():

@@ -1,7 +1,7 @@
 """Presets: amounts of work that grow, stages that can be carried out."""
 
-from hoifield.fitting.stage import FieldStage, PlacementStage
-from hoifield.pipelines.presets import EVERYTHING, build_preset, last_width
+from hoifield.fitting.stage import FieldStage, PlacementStage, last_width
+from hoifield.pipelines.presets import EVERYTHING, build_preset
 
 
 def test_finer_presets_do_more_of_everything():
@@ -32,6 +32,7 @@ def test_the_last_width_is_that_of_the_last_field_stage():
     stages = build_preset("draft", 0).stages
     fields = [stage for stage in stages if isinstance(stage, FieldStage)]
     assert last_width(stages) == fields[-1].width_end == min(stage.width_end for stage in fields)
+    assert last_width(()) == 0.0
 
 
 def test_the_seed_reaches_the_scene_and_changes_nothing_else():

@@ -6,31 +6,10 @@ import torch
 from tiny_scene import MISSING_FRAME, RADIUS, ball_on_hand, make_exact_ball, tiny_scene
 
 from hoifield.errors import RefusedInput
-from hoifield.fields.density import density_from_distance
 from hoifield.geometry.mesh import signed_volume
 from hoifield.geometry.rotations import matrix_from_axis_angle
-from hoifield.result.collect_result import collect_result, extract_object_mesh, rendered_surface_level, root_axis_angle
-
-
-def ball_values(resolution: int = 48) -> tuple[np.ndarray, float]:
-    axis = np.linspace(-0.05, 0.05, resolution)
-    grid = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), -1)
-    return np.linalg.norm(grid, axis=-1) - RADIUS, axis[1] - axis[0]
-
-
-@pytest.mark.parametrize("width", [0.0005, 0.001, 0.002])
-def test_the_rendered_surface_is_where_a_grazing_ray_loses_half_its_light(width: float):
-    values, spacing = ball_values()
-    level = rendered_surface_level(values, spacing, width)
-    along = torch.linspace(-0.2, 0.2, 200_001, dtype=torch.float64)
-    distance = torch.sqrt(along**2 + (RADIUS + level) ** 2) - RADIUS
-    depth = float(torch.trapezoid(density_from_distance(distance, width), along))
-    assert np.exp(-depth) == pytest.approx(0.5, abs=0.04)
-
-
-def test_a_surface_much_wider_than_the_object_is_not_moved_inward():
-    values, spacing = ball_values()
-    assert rendered_surface_level(values, spacing, 10.0) == 0.0
+from hoifield.renderer.surface_level import rendered_surface_level
+from hoifield.result.collect_result import collect_result, extract_object_mesh, root_axis_angle
 
 
 def test_the_mesh_of_a_ball_is_a_closed_ball_of_the_rendered_radius_in_its_colours():

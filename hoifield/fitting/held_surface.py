@@ -1,0 +1,69 @@
+"""The object's surface as pixels show it, held while poses move: distances, and points whose colours frames must agree on."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from hoifield.fitting.seen_surface import FACING, unhidden
+from hoifield.geometry.isosurface import extract_isosurface
+from hoifield.geometry.mesh import face_normals
+from hoifield.geometry.rigid import invert_rigid, transform_points
+from hoifield.renderer.cached_distance import CachedDistance
+from hoifield.renderer.surface_level import rendered_surface_level
+from hoifield.scene.scene import Scene
+
+RESOLUTION = 96
+POINTS = 1500
+
+
+@dataclass(frozen=True)
+class HeldSurface:
+    """Object frame, metres."""
+
+    distance: CachedDistance
+    """Zero on the surface that pixels show."""
+    points: Float[Tensor, "point 3"]
+    normals: Float[Tensor, "point 3"]
+
+
+def hold_surface(scene: Scene, width: float, seed: int) -> HeldSurface:
+    """The scene's object as a renderer of that surface `width` (m) shows it: its zero level moved out to where silhouettes end.
+
+    Raises RefusedInput (HF-GEO-002) for a field without a surface.
+    """
+    values, lower, spacing = scene.object_distance.as_grid(RESOLUTION)
+    level = rendered_surface_level(values.numpy(), spacing, width)
+    return surface_of_grid(CachedDistance((values - level).contiguous(), lower, spacing), seed)
+
+
+def surface_of_grid(distance: CachedDistance, seed: int) -> HeldSurface:
+    """Points drawn uniformly by area on the zero level of a grid."""
+    mesh = extract_isosurface(distance.values.numpy(), distance.lower.double().numpy(), distance.spacing)
+    normals, areas = face_normals(mesh)
+    generator = np.random.default_rng((seed, 78))
+    chosen = generator.choice(len(areas), size=POINTS, p=areas / areas.sum())
+    corner = generator.dirichlet((1.0, 1.0, 1.0), size=POINTS)
+    points = np.einsum("pk,pkx->px", corner, mesh.vertices[mesh.faces[chosen]])
+    return HeldSurface(distance, torch.tensor(points, dtype=torch.float32), torch.tensor(normals[chosen], dtype=torch.float32))
+
+
+@torch.no_grad()
+def weigh_sight(surface: HeldSurface, T_camera_object: Float[Tensor, "frame 4 4"]) -> Float[Tensor, "frame point"]:
+    """How squarely each frame looks at each point: the cosine of normal and sight, 0 where the object hides it or it turns away."""
+    camera = invert_rigid(T_camera_object)[:, :3, 3]
+    sight = camera[:, None] - surface.points
+    sight = sight / sight.norm(dim=-1, keepdim=True)
+    cosine = (sight * surface.normals).sum(-1)
+    facing = cosine > FACING
+    points = surface.points.expand(len(camera), -1, -1)
+    weight = torch.where(facing, cosine, 0.0)
+    weight[facing] *= unhidden(surface.distance, points[facing], sight[facing])
+    return weight
+
+
+def in_camera(surface: HeldSurface, T_camera_object: Float[Tensor, "frame 4 4"]) -> Float[Tensor, "frame point 3"]:
+    """The points in the camera of each frame, metres."""
+    return transform_points(T_camera_object, surface.points.expand(len(T_camera_object), -1, -1))
