@@ -103,7 +103,8 @@ def _silhouette_pixels(entity: np.ndarray, generator: np.random.Generator) -> tu
     hand = cv2.dilate(((entity > 0) | (entity < BACKGROUND_ENTITY)).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
     usable = inside | ((entity == BACKGROUND_ENTITY) & ~hand)
     outline = rim_of(inside.astype(np.int8)) & ~hand
-    near = np.argwhere(usable & (cv2.distanceTransform((~outline).astype(np.uint8), cv2.DIST_L2, 3) < NEAR_OUTLINE)) if outline.any() else []
+    # Without an outline every distance is that to no pixel at all, which is far.
+    near = np.argwhere(usable & (cv2.distanceTransform((~outline).astype(np.uint8), cv2.DIST_L2, 3) < NEAR_OUTLINE))
     anywhere = np.argwhere(usable)
     count_near = SILHOUETTE_PIXELS * 3 // 4 if len(near) else 0
     parts = [near[generator.integers(len(near), size=count_near)]] if count_near else []

@@ -14,7 +14,7 @@ from hoifield.fitting.stage import PlacementStage
 from hoifield.geometry.rigid import invert_rigid, transform_points
 from hoifield.scene.scene import Scene
 
-CONTACT_ALONE = PlacementStage("touch", 60, silhouette=0.0, same_colour=0.0, keypoints=0.0, hand_outline=0.0, depth_order=0.0)
+CONTACT_ALONE = PlacementStage("touch", 60, silhouette=0.0, same_colour=0.0, steady_path=0.0, keypoints=0.0, hand_outline=0.0, depth_order=0.0)
 EVERYTHING = PlacementStage("placement", 60)
 
 
