@@ -12,10 +12,11 @@ from hoifield.cli.threads import use_threads
 from hoifield.errors import ExitCode, MissingInput
 
 
-def require_run(run: Path) -> None:
-    """Raises MissingInput (HF-RUN-012) for a folder that holds no finished run."""
-    if not (run / "result" / "result.json").is_file():
-        raise MissingInput("HF-RUN-012", f"{str(run)!r} holds no result", "name a run folder that `hoifield fit` finished")
+def require_run(run: Path, finished: bool = True) -> None:
+    """Raises MissingInput (HF-RUN-012) for a folder that holds no run, or no finished one."""
+    if not (run / ("result/result.json" if finished else "run.json")).is_file():
+        cause = f"{str(run)!r} holds no {'result' if finished else 'run'}"
+        raise MissingInput("HF-RUN-012", cause, f"name a run folder that `hoifield fit` {'finished' if finished else 'began'}")
 
 
 def print_address(address: str, port: int) -> None:
@@ -64,11 +65,10 @@ class ViewCommand:
 
     def run(self) -> int:
         """Carries it out; gives the exit code."""
+        require_run(self.run_folder, finished=not self.live)
         from hoifield.report.viser_server import require_viser
 
         require_viser()
-        if not self.live:
-            require_run(self.run_folder)
         use_threads()
         from hoifield.pipelines.follow_run import follow_run, read_finished
         from hoifield.report.run_viewer import view_run

@@ -44,10 +44,8 @@ def follow_run(run: Path, poll_s: float = POLL_S) -> Iterator[ViewedRun | None]:
     """Every new state of a run until its result, which is the last; None after each look that found nothing new.
 
     First the observed hull under the observed poses, then the mesh and the poses of each checkpoint. Nothing is filled in between them.
-    Raises MissingInput (HF-RUN-012) for a folder that is no run, RefusedInput for damaged files, and what `read_finished` raises.
+    Raises RefusedInput for damaged files, and what `read_finished` raises.
     """
-    if not (run / "run.json").is_file():
-        raise MissingInput("HF-RUN-012", f"{str(run)!r} holds no run", "name a run folder of `hoifield fit`")
     begun: BegunFit | None = None
     shown = ""
     while not is_committed(run / "result"):

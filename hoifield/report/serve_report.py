@@ -28,7 +28,7 @@ class ReportServer:
 
     def __init__(self, run_folder: Path, port: int = 0) -> None:
         """Raises MissingInput (HF-REP-001) without a report, RefusedInput (HF-REP-002) for a page that this program did not write,
-        ConfigurationError (HF-REP-003) for a port that is taken; 0 takes a free one."""
+        ConfigurationError (HF-REP-004) for a port that is taken; 0 takes a free one."""
         report = run_folder / "report" / "report.html"
         if not report.is_file():
             raise MissingInput("HF-REP-001", f"{run_folder.name} has no report", "Run `hoifield report` on the folder first.")

@@ -78,5 +78,5 @@ def refusal(status: HTTPStatus) -> bytes:
 
 
 def port_taken(port: int) -> ConfigurationError:
-    """The error (HF-REP-003) for a port that another program holds."""
-    return ConfigurationError("HF-REP-003", f"port {port} of {ADDRESS} is taken", "leave --port out, or name another")
+    """The error (HF-REP-004) for a port that another program holds."""
+    return ConfigurationError("HF-REP-004", f"port {port} of {ADDRESS} is taken", "leave --port out, or name another")

@@ -54,16 +54,17 @@ def read_pictures(clip: Clip | None) -> dict[int, bytes]:
         return {}
     scale = min(1.0, PICTURE_SIDE / max(clip.width, clip.height))
     size = (round(clip.width * scale), round(clip.height * scale))
-    return {number: _encode_jpeg(frame) for number, frame in clip.read_frames(size=size)}
+    return {number: encode_picture(frame) for number, frame in clip.read_frames(size=size)}
+
+
+def encode_picture(frame: UInt8[np.ndarray, "height width 3"]) -> bytes:
+    """JPEG of an RGB picture."""
+    return cv2.imencode(".jpg", frame[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes()
 
 
 def decode_picture(jpeg: bytes) -> UInt8[np.ndarray, "height width 3"]:
     """RGB of a JPEG."""
     return np.asarray(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR))[:, :, ::-1]
-
-
-def _encode_jpeg(frame: UInt8[np.ndarray, "height width 3"]) -> bytes:
-    return cv2.imencode(".jpg", frame[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes()
 
 
 def place_camera(result: FitResult, row: int, world: World) -> Float[np.ndarray, "4 4"] | None:

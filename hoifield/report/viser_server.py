@@ -48,7 +48,7 @@ def require_viser() -> None:
 def start_viser(port: int) -> tuple["viser.ViserServer", TokenGate]:
     """A running server with an empty scene, and its gate; port 0 takes a free one.
 
-    Raises what `require_viser` raises, ConfigurationError (HF-REP-003) for a port that is taken, and MissingDependency (HF-VIE-002)
+    Raises what `require_viser` raises, ConfigurationError (HF-REP-004) for a port that is taken, and MissingDependency (HF-VIE-002)
     where viser answers without the token.
     """
     require_viser()
@@ -126,7 +126,8 @@ def _require_refusal(port: int, headers: dict[str, str]) -> None:
     finally:
         connection.close()
     if status != HTTPStatus.FORBIDDEN:
-        raise MissingDependency("HF-VIE-002", f"viser {version('viser')} answered a request without the token with {status}, not 403", REMEDY)
+        cause = f"viser {version('viser')} answered a request without the token with {status}, not 403"
+        raise MissingDependency("HF-VIE-002", cause, "report this; meanwhile `hoifield report RUN --serve`")
 
 
 @contextlib.contextmanager

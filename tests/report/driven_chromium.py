@@ -95,6 +95,12 @@ class DrivenChromium:
         box = self.value(f"(() => {{const b = ({expression}).getBoundingClientRect(); return [b.x + b.width / 2, b.y + b.height / 2]}})()")
         self.drag((round(box[0]), round(box[1])), (round(box[0]), round(box[1])))
 
+    def choose(self, label: str, option: str) -> None:
+        """An entry of the list beside a label."""
+        self.click(field(label))
+        self.wait(f"{entry(option)} !== undefined")
+        self.click(entry(option))
+
     def write(self, text: str) -> None:
         """Text in the place of all that the focused field holds, then Enter."""
         self.value("document.activeElement.select()")
@@ -117,6 +123,18 @@ class DrivenChromium:
                 return int(path.read_text().split()[0])
             time.sleep(0.1)
         raise AssertionError("Chromium did not start")
+
+
+def field(label: str) -> str:
+    """JavaScript for the input beside a label of viser's panel."""
+    visible = "e.querySelector('input:not([type=hidden])')"
+    found = f"[...document.querySelectorAll('label')].find(l => l.innerText.trim() === {label!r})"
+    return f"(() => {{let e = {found}; while (!{visible}) e = e.parentElement; return {visible}}})()"
+
+
+def entry(option: str) -> str:
+    """JavaScript for an entry of a list that is open."""
+    return f"[...document.querySelectorAll('[role=option]')].find(o => o.innerText.trim() === {option!r})"
 
 
 def asked_by_pages(log: Path) -> set[str]:
