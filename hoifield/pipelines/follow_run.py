@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import get_args
 
 import torch
 
@@ -15,7 +16,7 @@ from hoifield.fitting.checkpoint import FitPosition, read_checkpoint
 from hoifield.observations.observations import Observations
 from hoifield.observations.observations_folder import load_observations
 from hoifield.pipelines.fit_video import posed_by_motion
-from hoifield.pipelines.presets import Preset, build_preset, for_loose_poses, last_width
+from hoifield.pipelines.presets import Preset, PresetName, build_preset, for_loose_poses, last_width
 from hoifield.pipelines.write_outputs import find_clip
 from hoifield.report.viewed_run import ViewedRun, read_pictures
 from hoifield.result.collect_result import collect_poses, extract_object_mesh
@@ -44,7 +45,7 @@ def follow_run(run: Path, poll_s: float = POLL_S) -> Iterator[ViewedRun | None]:
     """Every new state of a run until its result, which is the last; None after each look that found nothing new.
 
     First the observed hull under the observed poses, then the mesh and the poses of each checkpoint. Nothing is filled in between them.
-    Raises RefusedInput for damaged files, and what `read_finished` raises.
+    Raises what `begin` and `read_finished` raise, and RefusedInput for damaged files.
     """
     begun: BegunFit | None = None
     shown = ""
@@ -106,13 +107,20 @@ def name_position(preset: Preset, position: FitPosition) -> str:
 
 
 def begin(run: Path) -> BegunFit | None:
-    """What the fit in a run folder works on; None before its observations are complete, or where its clip is gone."""
+    """What the fit in a run folder works on; None before its observations are complete, or where they say that there is nothing to fit.
+
+    Raises MissingInput (HF-VIE-004) without the clip, RefusedInput (HF-VIE-005) for a schedule that is not one of the presets.
+    """
     observed = [folder for folder in sorted((run / "stages" / "observe").glob("*")) if is_committed(folder)]
-    clip = find_clip(run) if observed else None
-    if clip is None:
+    observations = load_observations(observed[-1]) if observed else None
+    if observations is None or observations.readiness.verdict == "refuse":
         return None
-    observations = load_observations(observed[-1])
-    identity = read_run_record(run)["identity"]
+    clip, identity = find_clip(run), read_run_record(run)["identity"]
+    if clip is None:
+        raise MissingInput("HF-VIE-004", f"the clip of {run.name!r} is not where it lay", "put it back, or wait until the run is finished")
+    if identity["preset"] not in get_args(PresetName):
+        cause = f"{run.name!r} is fitted by a schedule {identity['preset']!r}, which is no preset"
+        raise RefusedInput("HF-VIE-005", cause, "wait until the run is finished")
     actors = {hand.side: load_actor(identity["observe"]["actor"], hand.side) for hand in observations.hands}
     preset = build_preset(identity["preset"], identity["seed"])
     if not posed_by_motion(observations):

@@ -59,6 +59,7 @@ class RunViewer:
         self._viewed: ViewedRun | None = None
         self._row = -1
         self.server.gui.set_panel_label("hoifield")
+        self.server.gui.main_panel.dock_right()
         self._state = self.server.gui.add_markdown("Nothing has been observed yet.")
         self._controls: _Controls | None = None
         self._nodes: _Nodes | None = None

@@ -15,7 +15,7 @@ import pytest
 import torch
 from tiny_fit import build_tiny_preset, run_tiny_fit
 
-from hoifield.errors import MissingDependency, MissingInput
+from hoifield.errors import MissingDependency, MissingInput, RefusedInput
 from hoifield.evaluation.evaluate import evaluate
 from hoifield.evaluation.scorecard import Scorecard
 from hoifield.geometry.mesh import Mesh
@@ -181,6 +181,13 @@ def test_before_its_first_checkpoint_a_fit_shows_what_was_observed_and_before_th
     np.testing.assert_array_equal(state.result.object_mesh.vertices, track.hull.vertices)
     begun = follow_run.begin(run)
     assert begun is not None and begun.look(run / "ckpt" / "000000001") is None, "a checkpoint that the fit has removed meanwhile"
+    record = run / "run.json"
+    record.write_text(record.read_text().replace('"preset": "draft"', '"preset": "hold"'))
+    with pytest.raises(RefusedInput, match="HF-VIE-005"):
+        follow_run.begin(run)
+    (run / "journal.jsonl").unlink()
+    with pytest.raises(MissingInput, match="HF-VIE-004"):
+        follow_run.begin(run)
     shutil.rmtree(run / "stages")
     assert next(follow_run.follow_run(run, poll_s=0.0)) is None
 
@@ -196,4 +203,4 @@ def test_a_clip_without_a_hand_is_refused_with_reasons_and_a_report(tmp_path: Pa
     assert (tmp_path / "run" / "report" / "report.html").stat().st_size > 1000
     assert not (tmp_path / "run" / "result" / "object.ply").exists()
     with pytest.raises(MissingInput, match="HF-VIE-003"):
-        follow_run.read_finished(tmp_path / "run")
+        next(follow_run.follow_run(tmp_path / "run", poll_s=0.0))
