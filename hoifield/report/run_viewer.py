@@ -298,7 +298,7 @@ def choose_view(
         return np.array([0.6, -0.4, -0.2]) * distance, target, up
     cameras = spread_cameras(result)
     middle = cameras[len(cameras) // 2, :3, 3] if len(cameras) else np.array([0.0, 0.0, -distance])
-    return middle * 1.3 + up * 0.5 * distance, np.zeros(3), up
+    return middle * 1.8 + up * 0.6 * distance, np.zeros(3), up
 
 
 def view_run(states: Iterable[ViewedRun | None], port: int, opened: Callable[[str, int], None]) -> None:

@@ -9,6 +9,7 @@ import contextlib
 import http.client
 import io
 import logging
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from http import HTTPStatus
@@ -21,15 +22,16 @@ from hoifield.report.token_gate import ADDRESS, HEADERS, TokenGate, port_taken, 
 if TYPE_CHECKING:
     import viser
 
-SERVED_VERSIONS = ((1, 1), (1, 2))
-"""From the first, before the second: where the gate was tried."""
+LOWEST, BEYOND = "1.1.1", "1.2"
+"""Versions from the first, before the second: where the gate was tried. The page of 1.1.0 executes text, which the policy forbids."""
 REMEDY = "pip install 'hoifield[viewer]', or look at the report: `hoifield report RUN --serve`"
 POLICY = (
     "default-src 'none'; script-src 'unsafe-inline' 'wasm-unsafe-eval' blob:; worker-src blob: data:; style-src 'unsafe-inline'; "
     "img-src data: blob:; font-src data:; connect-src 'self' ws://{0} ws://{1} data: blob:; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'; object-src 'none'"
 )
-"""viser's page is one file that unpacks itself into inline scripts and styles; it may talk to this server and to nothing else."""
+"""viser's page is one file that unpacks itself into inline scripts and styles; it may talk to this server and to nothing else. Text is not
+executed, which costs viser's Gaussian splats; none are shown here."""
 HANDSHAKE = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA=="}
 
 
@@ -39,10 +41,12 @@ def require_viser() -> None:
         found = version("viser")
     except PackageNotFoundError as error:
         raise MissingDependency("HF-VIE-001", "the package viser is not installed", REMEDY) from error
-    lowest, beyond = SERVED_VERSIONS
-    if not lowest <= tuple(int(part) for part in found.split(".")[:2]) < beyond:
-        words = [".".join(str(part) for part in edge) for edge in SERVED_VERSIONS]
-        raise MissingDependency("HF-VIE-001", f"viser {found} is not from {words[0]} up to, without, {words[1]}", REMEDY)
+    if not _numbers(LOWEST) <= _numbers(found) < _numbers(BEYOND):
+        raise MissingDependency("HF-VIE-001", f"viser {found} is not from {LOWEST} up to, without, {BEYOND}", REMEDY)
+
+
+def _numbers(found: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", found)[:3]]
 
 
 def start_viser(port: int) -> tuple["viser.ViserServer", TokenGate]:

@@ -194,7 +194,7 @@ def test_the_scene_holds_what_the_result_holds_and_a_later_state_takes_its_place
     assert capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize("installed", [None, "1.0.30", "1.2.0", "2.0"])
+@pytest.mark.parametrize("installed", [None, "1.0.30", "1.1.0", "1.2.0", "1.2", "2.0"])
 def test_without_a_viser_that_was_tried_the_command_says_what_to_do(
     installed: str | None, run_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
