@@ -4,7 +4,7 @@ import html
 import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -31,9 +31,6 @@ from hoifield.report.viewed_run import (
 )
 from hoifield.report.viser_server import start_viser, stop_viser
 from hoifield.result.fit_result import FitResult, HandResult
-
-if TYPE_CHECKING:
-    import viser
 
 TICK_S = 1 / 30
 PAUSE_S = 0.4
@@ -163,7 +160,7 @@ class RunViewer:
 class _Controls:
     """The switches at the side; what they change is told to the viewer."""
 
-    def __init__(self, server: "viser.ViserServer", viewed: ViewedRun, viewer: RunViewer) -> None:
+    def __init__(self, server: Any, viewed: ViewedRun, viewer: RunViewer) -> None:
         gui = server.gui
         self.frame = gui.add_slider("frame", 0, max(len(viewed.result.time_s) - 1, 1), 1, 0)
         self.play = gui.add_checkbox("play", False)
@@ -205,7 +202,7 @@ class _Controls:
 class _Nodes:
     """What stands in the scene: `/clip` is the camera of the frame, with all that it sees; `/cameras` are those of all frames, at the object."""
 
-    def __init__(self, server: "viser.ViserServer", viewed: ViewedRun) -> None:
+    def __init__(self, server: Any, viewed: ViewedRun) -> None:
         self._scene = scene = server.scene
         self._clip = scene.add_frame("/clip", show_axes=False)
         self._object = scene.add_frame("/clip/object", show_axes=False)
