@@ -65,7 +65,7 @@ class RunViewer:
         """Puts a state of the run in the place of the last."""
         with self._lock, self.server.atomic():
             first = self._controls is None
-            self._viewed, self._row = viewed, -1
+            self._viewed = viewed
             self._controls = self._controls or _Controls(self.server, viewed, self)
             self._nodes = self._nodes or _Nodes(self.server, viewed)
             note = "" if viewed.pictures else "\n\nThe clip is not where it lay: no pictures."
@@ -84,12 +84,9 @@ class RunViewer:
     def change_world(self) -> None:
         """Places everything in the world that is chosen, and every visitor before it."""
         with self._lock:
-            viewed, controls, nodes = self._parts()
-            self._row = -1
-            self.place()
-            world = controls.world
-            eye, target, up = choose_view(viewed.result, world)
-            nodes.cameras.visible = controls.cameras.value and world == "object"
+            viewed, controls, _ = self._parts()
+            self.place(again=True)
+            eye, target, up = choose_view(viewed.result, controls.world)
             self.server.scene.set_up_direction(up)
             self.server.initial_camera.position, self.server.initial_camera.look_at = eye, target
             for client in self.server.get_clients().values():
@@ -101,28 +98,19 @@ class RunViewer:
             viewed, controls, nodes = self._parts()
             nodes.paint(viewed.result, controls.colouring, controls.wire.value)
             controls.legend.content = LEGENDS[controls.colouring]
-            self._row = -1
-            self.place()
+            self.place(again=True)
 
-    def place(self) -> None:
-        """Everything where it is in the frame of the play bar."""
+    def place(self, again: bool = False) -> None:
+        """Everything where it is in the frame of the play bar, as the switches say; `again` also where that frame is shown already."""
         with self._lock:
             viewed, controls, nodes = self._parts()
             row = min(controls.frame.value, len(viewed.result.time_s) - 1)
-            if row == self._row:
+            if row == self._row and not again:
                 return
             self._row = row
             with self.server.atomic():
                 nodes.place(viewed, row, controls)
                 controls.tell(viewed, row)
-
-    def switch(self) -> None:
-        """Shows and hides what the switches say."""
-        with self._lock:
-            _, controls, nodes = self._parts()
-            self._row = -1
-            self.place()
-            nodes.cameras.visible = controls.cameras.value and controls.world == "object"
 
     def look_through(self, client: Any) -> None:
         """Puts a visitor where the clip's camera is in this frame."""
@@ -178,7 +166,7 @@ class _Controls:
         _on_update(viewer.place, self.frame)
         _on_update(viewer.change_world, self._world)
         _on_update(viewer.repaint, self._colouring, self.wire)
-        _on_update(viewer.switch, self.hand, self.object, self.cameras, self.picture)
+        _on_update(lambda: viewer.place(again=True), self.hand, self.object, self.cameras, self.picture)
         look.on_click(lambda event: viewer.look_through(event.client))
 
     @property
@@ -206,7 +194,7 @@ class _Nodes:
         self._scene = scene = server.scene
         self._clip = scene.add_frame("/clip", show_axes=False)
         self._object = scene.add_frame("/clip/object", show_axes=False)
-        self.cameras = scene.add_frame("/cameras", show_axes=False)
+        self._cameras = scene.add_frame("/cameras", show_axes=False)
         self._camera = self._add_camera("/clip/camera", viewed.result, (40, 90, 200))
         self._hands: dict[str, Any] = {}
         self._mesh: Any = None
@@ -248,6 +236,7 @@ class _Nodes:
         for hand in result.hands:
             self._place_hand(hand, row, controls.hand.value)
         self._camera.visible = controls.cameras.value
+        self._cameras.visible = controls.cameras.value and controls.world == "object"
         self._place_picture(viewed, row, controls.picture.value)
 
     def _place_hand(self, hand: HandResult, row: int, wanted: bool) -> None:

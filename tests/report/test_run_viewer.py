@@ -173,11 +173,11 @@ def test_the_scene_holds_what_the_result_holds_and_a_later_state_takes_its_place
         viewer.place()
         np.testing.assert_allclose(nodes._hands["right"].vertices, result.hands[0].vertices[7], atol=1e-6)
         np.testing.assert_allclose(nodes._object.position, result.T_camera_object[7, :3, 3], atol=1e-9)
-        assert nodes._object.visible and nodes._picture.visible and not nodes.cameras.visible
+        assert nodes._object.visible and nodes._picture.visible and not nodes._cameras.visible
         controls._world.value = "object"
         viewer.change_world()
         np.testing.assert_allclose(nodes._clip.position, np.linalg.inv(result.T_camera_object[7])[:3, 3], atol=1e-9)
-        assert nodes.cameras.visible and len(nodes._track) == 10
+        assert nodes._cameras.visible and len(nodes._track) == 10
         controls.frame.value = 4
         viewer.place()
         assert not nodes._clip.visible and "no pose" in controls.reading.content
