@@ -83,11 +83,13 @@ def look(browser: DrivenChromium, address: str, out: Path) -> dict[str, float | 
     browser.click(field("frame"))
     browser.write(str(last // 2))
     browser.wait(f"document.body.innerText.includes('frame {last // 2},')")
-    figures["other frame"] = difference(through, keep("other_frame"))
-    for colouring in ("seen", "confidence"):
+    other = keep("other_frame")
+    figures["other frame"] = difference(through, other)
+    for colouring, legend in (("seen", "never saw it"), ("confidence", "of the pose in this frame")):
         browser.choose("colours", colouring)
-        time.sleep(8)
-        figures[f"colours: {colouring}"] = difference(through, keep(f"colours_{colouring}"))
+        browser.wait(f"document.body.innerText.includes({legend!r})")
+        time.sleep(3)
+        figures[f"colours: {colouring}"] = difference(other, keep(f"colours_{colouring}"))
     browser.choose("colours", "filmed")
     browser.choose("stands still", "object")
     time.sleep(8)

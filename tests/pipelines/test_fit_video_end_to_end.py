@@ -128,7 +128,7 @@ def killed(fitted: Fitted, tmp_path_factory: pytest.TempPathFactory) -> Path:
     run, root = tmp_path_factory.mktemp("killed") / "run", Path(__file__).resolve().parents[2]
     environment = {**os.environ, "PYTHONPATH": str(root)}
     program = Path(__file__).with_name("tiny_fit.py")
-    ended = subprocess.run([sys.executable, str(program), str(fitted.truth), str(run)], env=environment, capture_output=True, timeout=120)
+    ended = subprocess.run([sys.executable, str(program), str(fitted.truth), str(run)], env=environment, capture_output=True, timeout=400)
     assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()[-2000:]
     assert not (run / "result").exists()
     return run
