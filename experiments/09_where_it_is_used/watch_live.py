@@ -6,16 +6,15 @@
 import re
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import cv2
 
-sys.path.append(str(Path(__file__).resolve().parents[2] / "tests" / "report"))
+sys.path.append(str(Path(__file__).resolve().parents[2] / "tests"))
 
-from driven_chromium import DrivenChromium
+from headless_chromium import HeadlessChromium
+from viser_panel import ViserPanel
 
 SIZE = (1000, 640)
 STATE = re.compile(
@@ -29,17 +28,15 @@ def main() -> None:
     out.mkdir(parents=True, exist_ok=True)
     started, shown = time.monotonic(), ""
     program = [sys.executable, "-m", "hoifield", "view", str(run), "--live"]
-    with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as served, tempfile.TemporaryDirectory() as folder:
+    with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as served:
         assert served.stdout is not None
         address = served.stdout.readline().strip()
         try:
-            with DrivenChromium(Path(folder), SIZE) as browser:
-                browser.ask("Page.navigate", url=address)
-                browser.wait("document.body && document.body.innerText.includes('hoifield')")
-                browser.ask("Page.navigate", url=f"http://127.0.0.1:{urlsplit(address).port}/?fixedDpr=1")
+            with HeadlessChromium.start() as browser:
+                panel = ViserPanel(browser, address, SIZE)
                 while not shown.startswith("finished"):
                     time.sleep(2)
-                    found = STATE.search(str(browser.value("document.body ? document.body.innerText : ''")))
+                    found = STATE.search(panel.text())
                     if found is None or found.group() == shown:
                         continue
                     shown = found.group()
@@ -47,7 +44,7 @@ def main() -> None:
                     newest = sorted(path.name for path in (run / "ckpt").glob("[0-9]*"))[-1:]
                     print(f"{seconds:6.0f} s  {shown}  (newest checkpoint {newest})", flush=True)
                     time.sleep(5)
-                    cv2.imwrite(str(out / f"{seconds:06.0f}_{name}.png"), browser.picture()[:, :, ::-1])
+                    cv2.imwrite(str(out / f"{seconds:06.0f}_{name}.png"), panel.picture()[:, :, ::-1])
         finally:
             served.terminate()
 

@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
-from driven_chromium import CHROMIUM, DrivenChromium, asked_by_pages, field
+from headless_chromium import HeadlessChromium, asked_by_pages, require_chromium
+from viser_panel import ViserPanel
 
 from hoifield.cli import main
 from hoifield.clip.clip import Clip
@@ -29,7 +30,6 @@ try:
 except PackageNotFoundError:
     VISER = None
 needs_viser = pytest.mark.skipif(VISER is None, reason="viser is not installed: pip install 'hoifield[viewer]'")
-needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 SIZE = (900, 600)
 SCENE = np.s_[160:, :520]
 """Where no panel and no notice lies over the scene."""
@@ -85,44 +85,38 @@ def test_nothing_is_given_without_the_token_neither_page_nor_websocket(address: 
 
 
 @needs_viser
-@needs_browser
 def test_a_browser_sees_the_scene_move_and_turn_and_asks_nobody_else(address: str, tmp_path: Path):
-    place = urlsplit(address)
-    with DrivenChromium(tmp_path, SIZE) as browser:
-        browser.ask("Page.navigate", url=address)
-        browser.wait("document.body && document.body.innerText.includes('stands still')")
-        # Else viser adapts the resolution to the speed of the machine
-        browser.ask("Page.navigate", url=f"http://127.0.0.1:{place.port}/?fixedDpr=0.5")
-        browser.wait("document.body && document.body.innerText.includes('stands still')")
-        time.sleep(4)
-        first, again = browser.picture()[SCENE], browser.picture()[SCENE]
+    require_chromium()
+    with HeadlessChromium.start(tmp_path / "net.json") as browser:
+        panel = ViserPanel(browser, address, SIZE, density=0.5)
+        panel.wait_for("stands still")
+        time.sleep(3)
+        first, again = panel.picture()[SCENE], panel.picture()[SCENE]
         assert changed(first, again) == 0.0 and (first.min(-1) < 240).mean() > 0.02
-        browser.drag((200, 520), (330, 480))
-        turned = browser.picture()[SCENE]
+        panel.page.drag("canvas", 130, -40)
+        turned = panel.picture()[SCENE]
         assert changed(first, turned) > 0.02
-        browser.click(field("frame"))
-        browser.write("9")
-        browser.wait("document.body.innerText.includes('frame 9,')")
+        panel.write("frame", "9")
+        panel.wait_for("frame 9,")
         time.sleep(1)
-        assert changed(turned, browser.picture()[SCENE]) > 0.005
-        browser.click(field("frame"))
-        browser.write("4")
-        browser.wait("document.body.innerText.includes('object: no pose')")
+        assert changed(turned, panel.picture()[SCENE]) > 0.005
+        panel.write("frame", "4")
+        panel.wait_for("object: no pose")
         for switch in ("hand", "object", "cameras"):
-            browser.click(field(switch))
+            panel.click(switch)
         time.sleep(2)
-        assert (browser.picture()[SCENE].min(-1) < 240).mean() < 0.001
-        assert browser.value("window.stolen === undefined && document.body.innerText.includes('run<img')")
-    assert asked_by_pages(browser.log) == {place.netloc}
+        assert (panel.picture()[SCENE].min(-1) < 240).mean() < 0.001, "everything is switched off"
+        assert panel.page.evaluate("window.stolen === undefined") and "run<img" in panel.text()
+    assert asked_by_pages(tmp_path / "net.json") == {urlsplit(address).netloc}
 
 
 @needs_viser
-@needs_browser
 def test_the_log_of_the_browser_does_show_a_page_that_asks_elsewhere(tmp_path: Path):
-    with DrivenChromium(tmp_path, SIZE) as browser:
-        browser.ask("Page.navigate", url="data:text/html,<img src='http://192.0.2.1/x.png'>")
-        time.sleep(3)
-    assert asked_by_pages(browser.log) == {"192.0.2.1"}
+    require_chromium()
+    with HeadlessChromium.start(tmp_path / "net.json") as browser:
+        browser.open_page("data:text/html,<img src='http://127.0.0.1:9/x.png'>")
+        time.sleep(1)
+    assert asked_by_pages(tmp_path / "net.json") == {"127.0.0.1:9"}
 
 
 def changed(one: np.ndarray, other: np.ndarray) -> float:
