@@ -13,10 +13,11 @@ from hoifield.actors.skinned_model import Side, SkinnedModel
 from hoifield.clip.clip import Clip
 from hoifield.errors import MissingInput, RefusedInput
 from hoifield.fitting.checkpoint import FitPosition, read_checkpoint
+from hoifield.fitting.stage import last_width
 from hoifield.observations.observations import Observations
 from hoifield.observations.observations_folder import load_observations
 from hoifield.pipelines.fit_video import posed_by_motion
-from hoifield.pipelines.presets import Preset, PresetName, build_preset, for_loose_poses, last_width
+from hoifield.pipelines.presets import Preset, PresetName, build_preset, for_loose_poses
 from hoifield.pipelines.write_outputs import find_clip
 from hoifield.report.viewed_run import ViewedRun, read_pictures
 from hoifield.result.collect_result import collect_poses, extract_object_mesh
