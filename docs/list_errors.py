@@ -43,6 +43,7 @@ AREAS = {
     "SYN": "Generated clips",
     "TRN": "Training",
     "VID": "Clips",
+    "VIE": "Viewer",
 }
 NOTE = "note"
 """Kind of a code that stands in `reasons` and raises nothing."""

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import cv2
 import numpy as np
@@ -67,8 +68,8 @@ class HeadlessChromium:
         self._pages: dict[str, Page] = {}
 
     @classmethod
-    def start(cls) -> Self:
-        """Raises RuntimeError without Chromium; tests call `require_chromium` first."""
+    def start(cls, net_log: Path | None = None) -> Self:
+        """Raises RuntimeError without Chromium; tests call `require_chromium` first. `net_log`: a file for what all its processes ask of a network."""
         program = find_chromium()
         if program is None:
             raise RuntimeError("Chromium is not installed")
@@ -76,6 +77,7 @@ class HeadlessChromium:
         (read_command, write_command), (read_answer, write_answer) = os.pipe(), os.pipe()
         words = [sys.executable, "-c", BECOME_CHROMIUM, str(read_command), str(write_answer)]
         words += [program, *SWITCHES, "--remote-debugging-pipe", f"--user-data-dir={profile}"]
+        words += [] if net_log is None else [f"--log-net-log={net_log}"]
         quiet = subprocess.DEVNULL
         process = subprocess.Popen(words, pass_fds=(read_command, write_answer), stdin=quiet, stdout=quiet, stderr=quiet)
         os.close(read_command)
@@ -138,6 +140,13 @@ class HeadlessChromium:
                 heard(message)
                 if message.get("sessionId") in self._pages:
                     self._pages[message["sessionId"]].hear(message)
+
+
+def asked_by_pages(net_log: Path) -> set[str]:
+    """HOST:PORT of every request that pages and their workers made, in the log of a browser that has ended; the browser's own are left out."""
+    lines = [line for line in net_log.read_text().splitlines() if '"initiator"' in line]
+    said = [json.JSONDecoder().raw_decode(line)[0]["params"] for line in lines]
+    return {urlsplit(asked["url"]).netloc for asked in said if asked["initiator"] != "not an origin"}
 
 
 @dataclass

@@ -25,6 +25,7 @@ OPTIONAL_PACKAGES = (
     ("wandb", "runs on wandb dashboards", "pip install 'hoifield[wandb]'"),
     ("sam2", "masks carried over the clip by SAM 2, with weights of yours", "pip install 'hoifield[sam2]'"),
     ("ray", "many clips on a cluster: hoifield batch --engine ray", "pip install 'hoifield[ray]'"),
+    ("viser", "runs in three dimensions, also while they are fitted: hoifield view", "pip install 'hoifield[viewer]'"),
 )
 NEEDED_PACKAGES = (
     "torch", "numpy", "scipy", "numba", "scikit-image", "scikit-learn", "opencv-python-headless", "av", "pycolmap", "trimesh", "manifold3d",

@@ -1,5 +1,6 @@
 """`hoifield report`, `view`, `export`, `compare`: look at runs, and take results away."""
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -7,25 +8,44 @@ from typing import Annotated, Literal
 import tyro
 
 from hoifield.cli.options import require_folder
+from hoifield.cli.threads import use_threads
 from hoifield.errors import ExitCode, MissingInput
 
 
-def require_run(run: Path) -> None:
-    """Raises MissingInput (HF-RUN-012) for a folder that holds no finished run."""
-    if not (run / "result" / "result.json").is_file():
-        raise MissingInput("HF-RUN-012", f"{str(run)!r} holds no result", "name a run folder that `hoifield fit` finished")
+def require_run(run: Path, finished: bool = True) -> None:
+    """Raises MissingInput (HF-RUN-012) for a folder that holds no run, or no finished one."""
+    if not (run / ("result/result.json" if finished else "run.json")).is_file():
+        cause = f"{str(run)!r} holds no {'result' if finished else 'run'}"
+        raise MissingInput("HF-RUN-012", cause, f"name a run folder that `hoifield fit` {'finished' if finished else 'began'}")
+
+
+def print_address(address: str, port: int) -> None:
+    """The address to open on standard output; how to reach it from another machine on the error stream."""
+    print(address, flush=True)
+    hint = f"From another machine: ssh -N -L {port}:127.0.0.1:{port} THIS_MACHINE, then open the same address there. Ctrl-C ends it.\n"
+    sys.stderr.write(hint)
+    sys.stderr.flush()
 
 
 @dataclass(frozen=True)
 class ReportCommand:
-    """Write the report page of a run again."""
+    """Write the report page of a run again, or serve it."""
 
     run_folder: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
     """Run folder."""
+    serve: bool = False
+    """Serve the page that is there to this machine alone, until Ctrl-C, at an address that holds a token."""
+    port: int = 0
+    """With --serve: port on 127.0.0.1; 0 takes a free one."""
 
     def run(self) -> int:
         """Carries it out; gives the exit code."""
         require_run(self.run_folder)
+        if self.serve:
+            from hoifield.report.serve_report import serve_report
+
+            serve_report(self.run_folder, self.port, print_address)
+            return ExitCode.DONE
         from hoifield.pipelines.write_outputs import rewrite_report
 
         print(rewrite_report(self.run_folder))
@@ -34,19 +54,27 @@ class ReportCommand:
 
 @dataclass(frozen=True)
 class ViewCommand:
-    """Serve the report of a run on this machine alone, until Ctrl-C."""
+    """See a run in three dimensions in the browser, for this machine alone, until Ctrl-C. Needs the package viser."""
 
     run_folder: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
     """Run folder."""
     port: int = 0
     """Port on 127.0.0.1; 0 takes a free one."""
+    live: bool = False
+    """Also a run that is not finished: what was observed, then each checkpoint as the fit saves it, then the result."""
 
     def run(self) -> int:
         """Carries it out; gives the exit code."""
-        require_run(self.run_folder)
-        from hoifield.report.view import view_report
+        require_run(self.run_folder, finished=not self.live)
+        from hoifield.report.viser_server import require_viser
 
-        view_report(self.run_folder, self.port, lambda address: print(address, flush=True))
+        require_viser()
+        use_threads()
+        from hoifield.pipelines.follow_run import follow_run, read_finished
+        from hoifield.report.run_viewer import view_run
+
+        states = follow_run(self.run_folder) if self.live else iter([read_finished(self.run_folder)])
+        view_run(states, self.port, print_address)
         return ExitCode.DONE
 
 

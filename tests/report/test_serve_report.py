@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from hoifield.errors import MissingInput, RefusedInput
+from hoifield.errors import ConfigurationError, MissingInput, RefusedInput
 from hoifield.report.html_report import render_report
 from hoifield.report.report_content import ReportContent
-from hoifield.report.view import ReportServer
+from hoifield.report.serve_report import ReportServer
 from hoifield.result.fit_result import FitResult
 from hoifield.result.result_folder import write_result
 
@@ -34,7 +34,7 @@ def server(served: Path) -> Iterator[ReportServer]:
 
 
 def ask(server: ReportServer, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", server.gate.port, timeout=5)
     try:
         connection.request(method, path, headers=headers)
         answer = connection.getresponse()
@@ -44,14 +44,14 @@ def ask(server: ReportServer, path: str, method: str = "GET", **headers: str) ->
 
 
 def cookie_of(server: ReportServer) -> str:
-    status, headers, _ = ask(server, f"/open/{server.token}")
+    status, headers, _ = ask(server, f"/open/{server.gate.token}")
     assert status == 303 and headers["Location"] == "/"
     assert "HttpOnly" in headers["Set-Cookie"] and "SameSite=Strict" in headers["Set-Cookie"]
     return headers["Set-Cookie"].split(";")[0]
 
 
 def test_it_listens_on_this_machine_only(server: ReportServer) -> None:
-    assert server._server.server_address[0] == "127.0.0.1" and server.url.startswith("http://127.0.0.1:")
+    assert server._server.server_address[0] == "127.0.0.1" and server.gate.url.startswith("http://127.0.0.1:")
 
 
 def test_the_token_opens_the_page(server: ReportServer, served: Path) -> None:
@@ -69,7 +69,7 @@ def test_the_token_opens_the_page(server: ReportServer, served: Path) -> None:
 @pytest.mark.parametrize("path", ["/", "/file/0", "/open/", "/open/wrong", "/report.html"])
 def test_without_the_token_everything_is_refused(server: ReportServer, path: str) -> None:
     assert ask(server, path)[0] == 403
-    assert ask(server, path, Cookie="hoifield_view=wrong")[0] == 403
+    assert ask(server, path, Cookie=f"hoifield_{server.gate.port}=wrong")[0] == 403
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_without_the_token_everything_is_refused(server: ReportServer, path: str
 )
 def test_foreign_hosts_and_origins_are_refused(server: ReportServer, headers: dict[str, str]) -> None:
     assert ask(server, "/", Cookie=cookie_of(server), **headers)[0] == 403
-    assert ask(server, f"/open/{server.token}", **headers)[0] == 403
+    assert ask(server, f"/open/{server.gate.token}", **headers)[0] == 403
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "HEAD"])
@@ -96,6 +96,20 @@ def test_files_of_the_result_are_there_by_number(server: ReportServer, served: P
     cookie = cookie_of(server)
     answers = [ask(server, f"/file/{number}", Cookie=cookie)[2] for number in range(3)]
     assert answers == [(served / "result" / name).read_bytes() for name in ("object.ply", "poses.npz", "result.json")]
+
+
+def test_a_port_that_is_taken_is_said(server: ReportServer, served: Path) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        ReportServer(served, server.gate.port)
+    assert refused.value.code == "HF-REP-004" and str(server.gate.port) in refused.value.cause
+
+
+def test_the_cookie_of_another_server_does_not_open_this_one(server: ReportServer, served: Path) -> None:
+    other = ReportServer(served)
+    assert cookie_of(server) != f"hoifield_{other.gate.port}={other.gate.token}"
+    assert ask(server, "/", Cookie=f"hoifield_{other.gate.port}={other.gate.token}")[0] == 403
+    assert ask(server, "/", Cookie=f"hoifield_{other.gate.port}={server.gate.token}")[0] == 403
+    other._server.server_close()
 
 
 def test_a_missing_report_and_a_strange_page_are_told_apart(run_folder: Path) -> None:
