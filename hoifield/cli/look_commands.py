@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from hoifield.cli.options import require_folder
+from hoifield.cli.options import require_folder, require_port
 from hoifield.cli.threads import use_threads
 from hoifield.errors import ExitCode, MissingInput
 
@@ -41,6 +41,7 @@ class ReportCommand:
     def run(self) -> int:
         """Carries it out; gives the exit code."""
         require_run(self.run_folder)
+        require_port(self.port)
         if self.serve:
             from hoifield.report.serve_report import serve_report
 
@@ -66,6 +67,7 @@ class ViewCommand:
     def run(self) -> int:
         """Carries it out; gives the exit code."""
         require_run(self.run_folder, finished=not self.live)
+        require_port(self.port)
         from hoifield.report.viser_server import require_viser
 
         require_viser()

@@ -53,6 +53,12 @@ def require_seed(seed: int) -> None:
         raise ConfigurationError("HF-CFG-004", f"--seed {seed} is below 0", "give 0 or more")
 
 
+def require_port(port: int) -> None:
+    """Raises UsageError (HF-CFG-012) for a number that no port has."""
+    if not 0 <= port <= 65535:
+        raise UsageError("HF-CFG-012", f"--port {port} is not from 0 to 65535", "leave --port out, or name another")
+
+
 def require_sam2_weights(weights: Path | None, masks: Path | None, object_point: tuple[float, float, int] | None) -> None:
     """Raises what `sam2_masks.require_sam2` raises, before any work, where weights are named."""
     if weights is not None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hoifield.cli.options import parse_object_point, require_folder, require_sam2_weights, require_seed
+from hoifield.cli.options import parse_object_point, require_folder, require_port, require_sam2_weights, require_seed
 from hoifield.errors import ConfigurationError, MissingInput, UsageError
 
 
@@ -35,6 +35,15 @@ def test_seeds_are_not_negative():
     require_seed(0)
     with pytest.raises(ConfigurationError):
         require_seed(-1)
+
+
+@pytest.mark.parametrize("port", [-1, 65536, 99999])
+def test_ports_are_those_that_exist(port: int):
+    require_port(0)
+    require_port(65535)
+    with pytest.raises(UsageError) as refusal:
+        require_port(port)
+    assert refusal.value.code == "HF-CFG-012"
 
 
 def test_sam2_weights_are_looked_at_only_when_they_are_named(tmp_path: Path):
