@@ -106,7 +106,7 @@ def refine_placement(scene: Scene, stage: PlacementStage, surface: HeldSurface, 
         movable.append((f"{number}.rotation", poses.rotation, stage.pose_rate))
         movable.append((f"{number}.shape", poses.shape_change, stage.pose_rate * 5))
     optimiser = NamedAdam(movable)
-    starts = [parameter.detach().clone() for _, parameter, _ in movable]
+    starts = {name: parameter.detach().clone() for name, parameter, _ in movable}
     history = []
     sight = torch.zeros(0)
     for step in range(stage.steps):
@@ -131,7 +131,7 @@ def _placement_losses(
     surface: HeldSurface,
     evidence: PlacementEvidence,
     thinned: list[tuple[SkinnedModel, Tensor]],
-    starts: list[Tensor],
+    starts: dict[str, Tensor],
 ) -> dict[str, Float[Tensor, ""]]:
     frames = scene.frames
     T_camera_object = frames.T_camera_object()
@@ -143,17 +143,16 @@ def _placement_losses(
     for number, (_, poses) in enumerate(scene.hands()):
         for name, loss in _hand_losses(number, poses, stage, surface, evidence, thinned[number], T_object_camera, scene.K).items():
             losses[name] = losses[name] + loss if name in losses else loss
-    movable: list[Tensor] = [frames.object_rotation, frames.object_translation]
-    scales: list[tuple[float | None, float]] = [(None, 0.05), (None, 0.005)]
-    for _, poses in scene.hands():
-        movable += [poses.articulation.flatten(1), poses.translation, poses.rotation]
-        scales += [(0.03, 0.3), (0.002, 0.006), (0.02, 0.1)]
     smooth, small = torch.zeros(()), torch.zeros(())
-    for parameter, start, (step_scale, size_scale) in zip(movable, (start for start in starts if len(start) == frames.frame_count), scales):
-        moved = parameter - start.reshape(parameter.shape)
-        if step_scale is not None:
-            smooth = smooth + smooth_correction_loss(moved, frames.time_s, step_scale)
-        small = small + small_correction_loss(moved, torch.ones_like(frames.time_s), size_scale)
+    everywhere = torch.ones_like(frames.time_s)
+    for name, parameter, size in (("object_rotation", frames.object_rotation, 0.05), ("object_translation", frames.object_translation, 0.005)):
+        small = small + small_correction_loss(parameter - starts[name], everywhere, size)
+    for number, (_, poses) in enumerate(scene.hands()):
+        of_hand = (("articulation", poses.articulation, 0.03, 0.3), ("translation", poses.translation, 0.002, 0.006), ("rotation", poses.rotation, 0.02, 0.1))
+        for name, parameter, step, size in of_hand:
+            moved = (parameter - starts[f"{number}.{name}"]).flatten(1)
+            smooth = smooth + smooth_correction_loss(moved, frames.time_s, step)
+            small = small + small_correction_loss(moved, everywhere, size)
     for _, poses in scene.hands():
         small = small + poses.shape_change.square().sum()
     losses["smooth_motion"] = stage.smooth_motion * smooth
