@@ -48,7 +48,7 @@ def main() -> None:
     frames = np.flatnonzero(hand.observed & np.isfinite(hand.T_camera_hand).all((1, 2)))
     features = gather_features(clip, masks, frames, hand)[1]
     size = feature_size(clip, masks)
-    found = run_motion_program(features, camera.resized(*size), 0, LEAST_MODEL, settings.limits)
+    found = run_motion_program(features, np.ones(len(features), bool), camera.resized(*size), 0, LEAST_MODEL, settings.limits)
     if isinstance(found, str):
         sys.exit(f"the program that matches features {found}")
     zoom = clip.width / size[0]

@@ -13,9 +13,10 @@ def keypoint_loss(
     K: Float[Tensor, "3 3"],
     box_size: Float[Tensor, "frame"],
 ) -> Float[Tensor, ""]:
-    """Charbonnier distance of projected to detected keypoints, in units of 2 % of the hand box."""
-    error = (project(keypoints, K) - detected).norm(dim=-1) / (0.02 * box_size[:, None])
-    return (torch.sqrt(1.0 + error**2) - 1.0).mean()
+    """Charbonnier distance of projected to detected keypoints, in units of 2 % of the hand box; frames without them (NaN) do not count."""
+    seen = detected.isfinite().all(-1).all(-1)
+    error = (project(keypoints[seen], K) - detected[seen]).norm(dim=-1) / (0.02 * box_size[seen, None])
+    return (torch.sqrt(1.0 + error**2) - 1.0).sum() / max(error.numel(), 1)
 
 
 def limit_loss(excess: Float[Tensor, "frame joint 3"]) -> Float[Tensor, ""]:

@@ -68,14 +68,18 @@ def triangulate(T: Float[np.ndarray, "frame 4 4"], tracks: FeatureTracks, K: Flo
 
 
 class GraspAdjustment:
-    """The problem: tracks, keypoints and camera are given; `track_pixels` is how far an observation is off, in pixels."""
+    """The problem: tracks, keypoints and camera are given; `track_pixels` is how far an observation is off, in pixels.
+
+    Frames without keypoints (NaN) are placed by their tracks alone.
+    """
 
     def __init__(
         self, tracks: FeatureTracks, keypoints: Float[np.ndarray, "frame 21 2"], hand: RigidHand, K: Float[np.ndarray, "3 3"], track_pixels: float
     ) -> None:
-        self.tracks, self.keypoints, self.hand, self.K = tracks, keypoints, hand, K
+        detected = np.isfinite(keypoints).all((1, 2))
+        self.tracks, self.keypoints, self.hand, self.K = tracks, np.where(detected[:, None, None], keypoints, 0.0), hand, K
         self.track_scale = np.full(len(tracks.frame), track_pixels)
-        self.keypoint_scale = np.repeat(KEYPOINT_SHARE * keypoint_box_side(keypoints), 21).reshape(-1, 21)
+        self.keypoint_scale = np.repeat(np.where(detected, KEYPOINT_SHARE * keypoint_box_side(keypoints), np.inf), 21).reshape(-1, 21)
 
     def cost(self, unknowns: Unknowns) -> float:
         """What is minimised."""
@@ -83,7 +87,7 @@ class GraspAdjustment:
         return tracks.cost + keypoints.cost + float((self.hand.prior(unknowns.hand)[0] ** 2).sum())
 
     def keypoint_errors(self, unknowns: Unknowns) -> Float[np.ndarray, "frame 21"]:
-        """Distance of the rigid hand's keypoints from those detected, as a share of the hand's box."""
+        """Distance of the rigid hand's keypoints from those detected, as a share of the hand's box; 0 in frames without."""
         points = np.broadcast_to(self.hand.keypoints(unknowns.hand), (len(unknowns.T), 21, 3))
         pixels = _project(unknowns.T[:, None], points, self.K)[0]
         return np.linalg.norm(pixels - self.keypoints, axis=-1) * KEYPOINT_SHARE / self.keypoint_scale

@@ -10,7 +10,11 @@ from hoifield.actors.skinned_model import Side
 
 @dataclass(frozen=True)
 class HandTrack:
-    """One hand of the clip. Frames without it are marked in `observed`; their poses are NaN, never invented."""
+    """One hand of the clip.
+
+    Frames in which it is not detected are marked in `observed`. They have a pose where the object, still held, shows it (the hand is
+    carried), else NaN: nothing is invented.
+    """
 
     side: Side
     actor: str
@@ -21,10 +25,15 @@ class HandTrack:
     keypoint_error: Float[np.ndarray, "frame"]
     """Mean distance of projected to detected keypoints, as a share of the larger side of the hand box."""
     presence: Float[np.ndarray, "frame"]
-    """The detector's own presence score in [0, 1]."""
+    """The detector's own presence score in [0, 1]; 0 where it found nothing."""
     T_camera_hand: Float[np.ndarray, "frame 4 4"]
     pose: Float[np.ndarray, "frame joint=16 3"]
     """Axis-angle, radians; the first row repeats the rotation of T_camera_hand."""
     shape: Float[np.ndarray, "component=10"]
     keypoint_offsets: Float[np.ndarray, "keypoint=21 3"]
     """Where the detector's keypoints sit relative to the actor's, wrist frame, metres (the palm's differ by up to 1 cm)."""
+
+    @property
+    def posed(self) -> Bool[np.ndarray, "frame"]:
+        """Frames with a pose, detected or carried."""
+        return np.isfinite(self.T_camera_hand).all((1, 2))

@@ -63,9 +63,9 @@ def find_features(image: UInt8[np.ndarray, "height width 3"], mask: Bool[np.ndar
 
 
 def rigid_pixels(masks: FrameMasks, frame: int, hand: HandTrack | None, clip_width: int) -> Bool[np.ndarray, "height width"]:
-    """The object's pixels, and with a `hand` those of the hand that holds it, without the arm; at the masks' size."""
+    """The object's pixels, and with a `hand` that is observed in the frame its own, without the arm; at the masks' size."""
     labels = masks.labels[frame]
-    if hand is None:
+    if hand is None or not hand.observed[frame]:
         return labels == OBJECT
     keypoints = hand.keypoints[frame] * labels.shape[1] / clip_width
     lower, upper = keypoints.min(0), keypoints.max(0)

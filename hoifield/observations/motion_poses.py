@@ -131,7 +131,8 @@ def find_motion_poses(features: Sequence[FrameFeatures], camera: Camera, locked:
         refused = f"{measured['motion_features']:.0f} features a frame, {config.least_features} needed"
         return _nothing(len(locked), refused, measured)
     chosen = np.unique(np.linspace(0, len(locked) - 1, min(len(locked), config.most_frames)).astype(int))
-    found = run_motion_program([features[frame] for frame in chosen], camera, config.seed, LEAST_MODEL, config.limits)
+    given, everywhere = [features[frame] for frame in chosen], np.ones(len(chosen), bool)
+    found = run_motion_program(given, everywhere, camera, config.seed, LEAST_MODEL, config.limits)
     if isinstance(found, str):
         return _nothing(len(locked), f"structure from motion {found}", measured)
     return _judge(found.models, chosen, locked, config, measured)

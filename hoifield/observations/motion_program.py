@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from hoifield.geometry.cameras import Camera
 from hoifield.observations.motion_features import FrameFeatures
@@ -36,8 +36,10 @@ def median_features(features: Sequence[FrameFeatures]) -> float:
     return float(np.median([len(found.pixels) for found in features])) if features else 0.0
 
 
-def run_motion_program(features: Sequence[FrameFeatures], camera: Camera, seed: int, least_model: int, limits: WatchLimits) -> MatchedMotion | str:
-    """Matches and, unless `least_model` is 0, models of at least so many frames; or why the program was given up, after two attempts.
+def run_motion_program(
+    features: Sequence[FrameFeatures], mapped: Bool[np.ndarray, "frame"], camera: Camera, seed: int, least_model: int, limits: WatchLimits
+) -> MatchedMotion | str:
+    """Matches of all frames and models of at least `least_model` of those that are `mapped`; or why the program was given up, after two attempts.
 
     `camera` is that of the features' pixels. The same arguments give the same bits.
     """
@@ -51,6 +53,7 @@ def run_motion_program(features: Sequence[FrameFeatures], camera: Camera, seed: 
             intrinsics=np.array([camera.K[0, 0], camera.K[0, 2], camera.K[1, 2]]),
             size=np.array([camera.width, camera.height]),
             seed=np.array(seed),
+            mapped=mapped,
             least_model=np.array(least_model),
         )
         command = [sys.executable, "-I", str(PROGRAM), str(given), str(found), str(os.getpid())]

@@ -3,8 +3,8 @@
 It needs numpy and pycolmap alone, so it starts quickly, and it is started by file, so nothing else of the package is imported. Native code
 that crashes or waits for ever takes this process with it and no other (`watched_programs`).
 
-IN: `pixels` (feature 2), `descriptors` (feature 128), `counts` (frame), `intrinsics` (focal, x, y), `size` (width, height), `seed`, `least_model`
-(frames; 0 to match alone).
+IN: `pixels` (feature 2), `descriptors` (feature 128), `counts` (frame), `intrinsics` (focal, x, y), `size` (width, height), `seed`, `mapped`
+(frame; those that models are made of, all are matched), `least_model` (frames).
 OUT, one row for each two features that match and obey their frames' geometry: `matched_frames` (match 2), `matched_features` (match 2, counted
 within the frame); and one for each pose found: `model`, `frame`, `T_camera_object`. The model 0 is the largest; each has a scale and a
 canonical frame of its own. The same IN gives the same bits: one thread, seeds everywhere, and distances of descriptors that are whole numbers.
@@ -74,7 +74,7 @@ def _verification_options(seed: int) -> Any:
     return options
 
 
-def _mapping_options(seed: int, least_model: int) -> Any:
+def _mapping_options(seed: int, mapped: np.ndarray, least_model: int) -> Any:
     """Fixed focal; bundle adjustment less often and less far than COLMAP's own, since frames follow each other closely."""
     mapping = pycolmap.IncrementalPipelineOptions()
     mapping.num_threads = 1
@@ -85,12 +85,17 @@ def _mapping_options(seed: int, least_model: int) -> Any:
     mapping.ba_global_max_refinements, mapping.ba_local_max_refinements = 2, 1
     mapping.ba_global_max_num_iterations, mapping.ba_local_max_num_iterations = 20, 12
     mapping.ba_global_function_tolerance, mapping.ba_local_function_tolerance = 1e-4, 1e-3
+    mapping.image_names = [_name(frame) for frame in np.flatnonzero(mapped).tolist()]
     mapping.min_model_size = least_model
     mapping.max_num_models = 4
     mapping.mapper.init_min_tri_angle = 4.0
     mapping.mapper.init_min_num_inliers = 40
     mapping.mapper.abs_pose_min_num_inliers = 12
     return mapping
+
+
+def _name(frame: int) -> str:
+    return f"{frame + 1:06d}"
 
 
 def _write_frames(database: Any, pixels: list[np.ndarray], intrinsics: np.ndarray, size: np.ndarray) -> Any:
@@ -102,7 +107,7 @@ def _write_frames(database: Any, pixels: list[np.ndarray], intrinsics: np.ndarra
     rig.add_ref_sensor(camera.sensor_id)
     database.write_rig(rig, use_rig_id=True)
     for number, found in enumerate(pixels, start=1):
-        image = pycolmap.Image(name=f"{number:06d}", camera_id=1, image_id=number)
+        image = pycolmap.Image(name=_name(number - 1), camera_id=1, image_id=number)
         database.write_image(image, use_image_id=True)
         frame = pycolmap.Frame(frame_id=number, rig_id=1)
         frame.add_data_id(image.data_id)
@@ -158,7 +163,8 @@ def _join(models: list[Any]) -> list[dict[int, np.ndarray]]:
 
 def reconstruct(arrays: Arrays, scratch: Path) -> Arrays:
     """OUT of IN (see above); a folder inside `scratch` holds COLMAP's files meanwhile."""
-    seed, ends, least = int(arrays["seed"]), np.cumsum(arrays["counts"])[:-1], int(arrays["least_model"])
+    seed, ends, mapped = int(arrays["seed"]), np.cumsum(arrays["counts"])[:-1], arrays["mapped"]
+    options = _mapping_options(seed, mapped, int(arrays["least_model"]))
     pixels, descriptors = np.split(arrays["pixels"], ends), np.split(arrays["descriptors"], ends)
     pycolmap.set_random_seed(seed)
     pycolmap.logging.minloglevel = 2
@@ -169,7 +175,7 @@ def reconstruct(arrays: Arrays, scratch: Path) -> Arrays:
         camera = _write_frames(database, pixels, arrays["intrinsics"], arrays["size"])
         matched = _match_frames(database, camera, pixels, descriptors, seed)
         database.close()
-        models = pycolmap.incremental_mapping(path, empty, Path(name), options=_mapping_options(seed, least)) if least else {}
+        models = pycolmap.incremental_mapping(path, empty, Path(name), options=options) if mapped.any() else {}
     ordered = sorted(models.values(), key=lambda model: -model.num_reg_images())
     joined = sorted(_join(ordered), key=len, reverse=True)
     rows = [(number, frame, poses[frame]) for number, poses in enumerate(joined) for frame in sorted(poses)]

@@ -18,6 +18,7 @@ from hoifield.observations.motion_features import FrameFeatures
 from hoifield.observations.motion_poses import LEAST_MODEL, align_motion
 from hoifield.observations.motion_program import Model, run_motion_program
 from hoifield.observations.pose_offsets import fill_between, reverse_depth
+from hoifield.observations.resect_frames import resect_frames
 from hoifield.observations.rigid_hand import RigidHand
 from hoifield.observations.rotated_boxes import keypoint_box_side
 from hoifield.observations.watched_programs import WatchLimits
@@ -55,28 +56,32 @@ def follow_rigid_grasp(
 ) -> HandTrack | None:  # fmt: skip
     """The hand with one articulation and the poses that points on it and on the object ask for; None where that is not borne out.
 
-    `features` are those of object and hand in the clip's `frames` (ascending, with the hand observed), in pixels that are `zoom` of the
-    clip's smaller. Poses of frames that were not adjusted move with their neighbours. Deterministic; best on one thread.
+    `features` are those of object and hand in the clip's `frames` (ascending), in pixels that are `zoom` of the clip's smaller. Poses of
+    frames that were not adjusted move with their neighbours. Frames in which the hand is not observed (it hides behind the object) get
+    its pose where they show enough of the body. Deterministic; best on one thread.
     """
     rows = np.unique(np.linspace(0, len(frames) - 1, min(len(frames), settings.most_frames)).astype(int))
     chosen = [features[row] for row in rows]
     searched = camera.resized(round(camera.width / zoom), round(camera.height / zoom))
-    found = run_motion_program(chosen, searched, settings.seed, LEAST_MODEL, settings.limits)
+    found = run_motion_program(chosen, hand.observed[frames[rows]], searched, settings.seed, LEAST_MODEL, settings.limits)
     if isinstance(found, str):
         return None
     tracks = connect_matches(found.matched_frames, found.matched_features, chosen, zoom)
-    if np.median(np.bincount(tracks.frame, minlength=len(rows))) < settings.least_seen:
+    detected = np.flatnonzero(hand.observed[frames[rows]])
+    if np.median(np.bincount(tracks.frame, minlength=len(rows))[detected]) < settings.least_seen:
         return None
     rigid = RigidHand(HandKeypointModel.of_actor(actor), hand)
-    problem = GraspProblem(tracks, hand.keypoints[frames[rows]], hand.T_camera_hand[frames[rows]], rigid, camera.K, zoom, settings)
+    everything = GraspProblem(tracks, hand.keypoints[frames[rows]], hand.T_camera_hand[frames[rows]], rigid, camera.K, zoom, settings)
+    problem = everything.only(detected)
     starts = [problem.descend(problem.T_hand, settings.softened)]
-    if found.models:
-        starts.append(problem.descend(problem.start_from_models(found.models), settings.softened[-1:]))
+    models = [(np.searchsorted(detected, ranks), motion) for ranks, motion in found.models]
+    if models:
+        starts.append(problem.descend(problem.start_from_models(models), settings.softened[-1:]))
     adjusted, _ = min(starts, key=lambda attempt: attempt[1])
-    errors = problem.keypoint_errors(adjusted)
-    if np.median(errors) > np.median(hand.keypoint_error[frames[rows]]) + settings.worst_gain:
+    if np.median(problem.keypoint_errors(adjusted)) > np.median(hand.keypoint_error[frames[rows[detected]]]) + settings.worst_gain:
         return None
-    return _rigid_track(hand, frames, rows, adjusted, errors, rigid)
+    placed, adjusted = (detected, adjusted) if len(detected) == len(rows) else _place_hidden(everything, detected, adjusted)
+    return _rigid_track(hand, frames, rows[placed], adjusted, everything.only(placed).keypoint_errors(adjusted), rigid)
 
 
 @dataclass(frozen=True)
@@ -90,6 +95,10 @@ class GraspProblem:
     K: Float[np.ndarray, "3 3"]
     zoom: float
     settings: RigidGraspSettings
+
+    def only(self, rows: Int[np.ndarray, "part"]) -> "GraspProblem":
+        """The same of some frames."""
+        return replace(self, tracks=self.tracks.in_frames(rows), keypoints=self.keypoints[rows], T_hand=self.T_hand[rows])
 
     @property
     def last_pixels(self) -> float:
@@ -125,20 +134,35 @@ class GraspProblem:
         return start
 
     def keypoint_errors(self, unknowns: Unknowns) -> Float[np.ndarray, "frame"]:
-        """Mean over each frame, as a share of the hand's box."""
+        """Mean over each frame, as a share of the hand's box; 0 in frames without keypoints."""
         return self.part(np.arange(len(unknowns.T)), self.settings.most_points, self.last_pixels).keypoint_errors(unknowns).mean(1)
+
+
+def _place_hidden(everything: GraspProblem, detected: Int[np.ndarray, "detected"], adjusted: Unknowns) -> tuple[Int[np.ndarray, "placed"], Unknowns]:
+    """The frames placed once those that do not detect the hand are, by the body's points in them; and all of them adjusted together."""
+    T = np.full((len(everything.T_hand), 4, 4), np.nan)
+    T[detected] = adjusted.T
+    T = resect_frames(T, everything.tracks, everything.K, everything.last_pixels)
+    placed = np.flatnonzero(np.isfinite(T).all((1, 2)))
+    if len(placed) == len(detected):
+        return detected, adjusted
+    problem = everything.only(placed)
+    together = problem.part(np.arange(len(placed)), len(placed) * everything.settings.most_points // len(detected), everything.last_pixels)
+    start = Unknowns(T[placed], triangulate(T[placed], together.tracks, everything.K), adjusted.hand)
+    return placed, together.solve(start, everything.settings.last_steps)[0]
 
 
 def _rigid_track(hand: HandTrack, frames: np.ndarray, rows: np.ndarray, adjusted: Unknowns, errors: np.ndarray, rigid: RigidHand) -> HandTrack:
     known = np.full((len(frames), 4, 4), np.nan)
     known[rows] = adjusted.T
-    T = hand.T_camera_hand.copy()
-    T[frames] = fill_between(T[frames], known, frames)
+    T, detected = hand.T_camera_hand.copy(), hand.observed[frames]
+    T[frames] = known
+    T[frames[detected]] = fill_between(hand.T_camera_hand[frames[detected]], known[detected], frames[detected])
     state = rigid.state(adjusted.hand)
     pose, keypoint_error = hand.pose.copy(), hand.keypoint_error.copy()
-    pose[hand.observed, 1:] = rigid.model.axis_angle_pose(state)[0, 1:].double().numpy()
+    pose[np.isfinite(T).all((1, 2)), 1:] = rigid.model.axis_angle_pose(state)[0, 1:].double().numpy()
     pose[frames, 0] = axis_angle_from_matrix(torch.tensor(T[frames, :3, :3])).numpy()
-    keypoint_error[frames[rows]] = errors
+    keypoint_error[frames[rows]] = np.where(detected[rows], errors, np.nan)
     offsets = rigid.model.mean_offsets(state).double().numpy()
     shape = state.shape.double().numpy()
     return replace(hand, T_camera_hand=T, pose=pose, shape=shape, keypoint_error=keypoint_error, keypoint_offsets=offsets)

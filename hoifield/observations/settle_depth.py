@@ -45,7 +45,7 @@ def _mean_scores(
     track: ObjectTrack, hand: HandTrack, actor: SkinnedModel, masks: FrameMasks, camera: Camera, factors: tuple[float, ...]
 ) -> Float[np.ndarray, "factor"] | None:
     """Over frames spread through the clip."""
-    known = hand.observed & np.isfinite(track.T_camera_object).all((1, 2)) & (masks.labels == OBJECT).any((1, 2))
+    known = hand.observed & hand.posed & np.isfinite(track.T_camera_object).all((1, 2)) & (masks.labels == OBJECT).any((1, 2))
     frames = np.flatnonzero(known)
     if len(frames) == 0:
         return None

@@ -99,7 +99,7 @@ def hold_steady(
 
 def _voting_frames(hand: HandTrack, track: ObjectTrack) -> Int[np.ndarray, "voting"]:
     placed = np.array([source == "motion" for source in track.source]) & np.isfinite(track.T_camera_object).all((1, 2))
-    return np.flatnonzero(placed & hand.observed & np.isfinite(hand.T_camera_hand).all((1, 2)))
+    return np.flatnonzero(placed & hand.observed & hand.posed)
 
 
 def _gather_views(hand: HandTrack, track: ObjectTrack, camera: Camera, voting: Int[np.ndarray, "voting"]) -> _Views:
@@ -178,7 +178,7 @@ def _optimise(model: HandKeypointModel, views: _Views, start: _Grasp, settings: 
 def _steady_hand(
     hand: HandTrack, track: ObjectTrack, model: HandKeypointModel, voting: Int[np.ndarray, "voting"], grasp: _Grasp, error: np.ndarray
 ) -> HandTrack:
-    """The hand carried by the object in every frame that voted; the other frames keep what they had."""
+    """The hand carried by the object in every frame that voted or does not detect it; the other frames keep what they had."""
     state = _state(model, grasp)
     scale = float(torch.exp(grasp.log_scale))
     T_object_hand = np.tile(np.eye(4), (len(voting), 1, 1))
@@ -187,8 +187,15 @@ def _steady_hand(
     T_camera_object = track.T_camera_object[voting].copy()
     T_camera_object[:, :3, 3] *= scale
     T_camera_hand, pose, keypoint_error = hand.T_camera_hand.copy(), hand.pose.copy(), hand.keypoint_error.copy()
+    unseen = np.flatnonzero(~hand.observed & hand.posed & np.isfinite(track.T_camera_object).all((1, 2)))
+    nearest = np.abs(voting[:, None] - unseen).argmin(0)
+    carried = track.T_camera_object[unseen].copy()
+    carried[:, :3, 3] *= scale
+    T_camera_hand[unseen] = carried @ T_object_hand[nearest]
     T_camera_hand[voting] = T_camera_object @ T_object_hand
-    pose[voting, 1:] = model.axis_angle_pose(state)[:, 1:].double().numpy()
+    fingers = model.axis_angle_pose(state)[:, 1:].double().numpy()
+    pose[voting, 1:], pose[unseen, 1:] = fingers, fingers[nearest]
+    pose[unseen, 0] = axis_angle_from_matrix(torch.tensor(T_camera_hand[unseen, :3, :3])).numpy()
     pose[voting, 0] = axis_angle_from_matrix(torch.tensor(T_camera_hand[voting, :3, :3])).numpy()
     keypoint_error[voting] = error
     offsets = model.mean_offsets(state).double().numpy()
@@ -208,7 +215,7 @@ def _carry_on(
 
     A hand of known articulation in many views turns far less wrongly than one whose fingers are free in each.
     """
-    observed = np.flatnonzero(hand.observed & np.isfinite(hand.T_camera_hand).all((1, 2)))
+    observed = np.flatnonzero(hand.observed & hand.posed)
     free = ~np.isin(observed, voting)
     if not free.any():
         return hand, track

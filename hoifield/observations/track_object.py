@@ -61,7 +61,7 @@ class PosedActor:
     palm: Float[np.ndarray, "3"]
     """Hand frame, metres."""
     vertices: Float[np.ndarray, "frame vertex 3"]
-    """Camera frame, metres; NaN where not observed."""
+    """Camera frame, metres; NaN where the hand has no pose."""
     faces: np.ndarray
 
 
@@ -80,11 +80,11 @@ def holding_hand(hands: tuple[HandTrack, ...], masks: FrameMasks) -> HandTrack |
 
 
 def pose_actor(hand: HandTrack) -> PosedActor:
-    """The hand's actor posed at every observed frame, with the middle of its palm."""
+    """The hand's actor posed at every frame that has a pose, with the middle of its palm."""
     model = load_actor("mano" if hand.actor == "mano" else "anny", hand.side)
     dtype = model.template.dtype
     shape = torch.as_tensor(hand.shape, dtype=dtype)
-    known = np.flatnonzero(hand.observed & np.isfinite(hand.T_camera_hand).all((1, 2)))
+    known = np.flatnonzero(hand.posed)
     vertices = np.full((len(hand.observed), len(model.template), 3), np.nan, np.float32)
     if len(known):
         posed = model.pose(shape, torch.as_tensor(hand.pose[known], dtype=dtype), torch.as_tensor(hand.T_camera_hand[known], dtype=dtype))
@@ -106,9 +106,17 @@ def _hand_volume(actor: PosedActor, centre: Float[np.ndarray, "3"]) -> HullGrid:
     return HullGrid(MeshDistance(vertices, actor.faces).closest(points).signed_distance.reshape(shape), lower, VOLUME_SPACING)
 
 
-def _usable(hand: HandTrack, masks: FrameMasks) -> Bool[np.ndarray, "frame"]:
-    area = (masks.labels == OBJECT).mean((1, 2))
-    return hand.observed & np.isfinite(hand.T_camera_hand).all((1, 2)) & (masks.object_confidence > 0.05) & (area > LEAST_SHARE)
+def _shown(masks: FrameMasks) -> Bool[np.ndarray, "frame"]:
+    return (masks.object_confidence > 0.05) & ((masks.labels == OBJECT).mean((1, 2)) > LEAST_SHARE)
+
+
+def held_unseen(hand: HandTrack, masks: FrameMasks) -> Bool[np.ndarray, "frame"]:
+    """Frames in which the hand is not detected, but pixels of it are at the object, so that it may be taken to hold it as ever."""
+    label = RIGHT_HAND if hand.side == "right" else LEFT_HAND
+    held = np.zeros(len(masks.labels), bool)
+    for frame in np.flatnonzero(~hand.observed):
+        held[frame] = bool((ndimage.binary_dilation(masks.labels[frame] == label, iterations=2) & (masks.labels[frame] == OBJECT)).any())
+    return held
 
 
 def _read_images(clip: Clip, frames: np.ndarray, size: tuple[int, int]) -> UInt8[np.ndarray, "chosen height width 3"]:
@@ -195,23 +203,28 @@ def track_object(
     """Metric object poses, their confidence and the visual hull, with the hand that holds it; None without a hand or an object.
 
     The hand gives the first poses: as it was fitted frame by frame, or, where it may be `steady`, as one rigid body with the object if
-    tracked points bear that out (then the hand is given back so). A textured object has structure from motion on its own pixels beside it,
-    scaled by the hand. Each is refined by silhouettes and colour and scored on silhouettes of frames held out of its hull; the better one
-    wins. Frames without a hand or a mask get no pose (NaN, source "none"). Deterministic for a seed.
+    tracked points bear that out (then the hand is given back so, with poses also where it hides behind the object). A textured
+    object has structure from motion on its own pixels beside it, scaled by the hand. Each is refined by silhouettes and colour and scored
+    on silhouettes of frames held out of its hull; the better one wins. Frames without a hand's pose or a mask get none (NaN, source
+    "none"). Deterministic for a seed.
     """
     hand = holding_hand(hands, masks)
     if hand is None:
         return None
-    usable = _usable(hand, masks)
-    frames = np.flatnonzero(usable)
-    if len(frames) < LEAST_FRAMES:
+    shown = _shown(masks)
+    usable = hand.posed & shown
+    if usable.sum() < LEAST_FRAMES:
         return None
+    frames = np.flatnonzero(usable | (shown & held_unseen(hand, masks)) if steady else usable)
     alone, together = gather_features(clip, masks, frames, hand)
     size = feature_size(clip, masks)
     model = load_actor("mano" if hand.actor == "mano" else "anny", hand.side)
     zoom = clip.width / size[0]
     rigid = follow_rigid_grasp(hand, together, frames, camera, model, zoom, RigidGraspSettings(seed=seed)) if steady else None
     hand = hand if rigid is None else rigid
+    usable = hand.posed & shown
+    alone = [found for found, frame in zip(alone, frames) if usable[frame]]
+    frames = frames[usable[frames]]
     actor = pose_actor(hand)
     anchors = frames[np.unique(np.linspace(0, len(frames) - 1, min(len(frames), ANCHORS)).round().astype(int))]
     evidence = _evidence(clip, camera, actor, masks, anchors)

@@ -158,7 +158,7 @@ def _boxes(labels: np.ndarray, clip: Clip) -> np.ndarray:
 def _usable(clip: Clip, hands: tuple[HandTrack, ...], track: ObjectTrack | None, mask_confidence: np.ndarray) -> np.ndarray:
     usable = np.ones(clip.frame_count, bool)
     for hand in hands:
-        usable &= hand.observed
+        usable &= hand.posed
     if track is None:
         return usable
     placed = np.isfinite(track.T_camera_object).all((1, 2))

@@ -11,6 +11,8 @@ from hoifield.fitting.spread_corrections import ClipPoses, spread_corrections
 from hoifield.geometry.isosurface import extract_isosurface
 from hoifield.geometry.mesh import Mesh
 from hoifield.geometry.rotations import axis_angle_from_matrix
+from hoifield.observations.hand_track import HandTrack
+from hoifield.observations.object_track import ObjectTrack
 from hoifield.observations.observations import Observations
 from hoifield.renderer.surface_level import rendered_surface_level
 from hoifield.result.fit_result import FitResult, HandResult
@@ -81,8 +83,19 @@ def _collect_hand(number: int, poses: ClipPoses, observations: Observations, act
         vertices=vertices,
         joints=joints,
         faces=model.faces.numpy(),
-        confidence=np.where(known, observed.presence * np.exp(-observed.keypoint_error / 0.05), 0.0),
+        confidence=_hand_confidence(observed, observations.object_track),
     )
+
+
+def _hand_confidence(hand: HandTrack, track: ObjectTrack | None) -> Float[np.ndarray, "frame"]:
+    """By presence and keypoints where the hand was detected; where the object carries it, what is usual elsewhere times the object's own."""
+    detected = hand.posed & hand.observed
+    confidence = np.zeros(len(detected))
+    confidence[detected] = hand.presence[detected] * np.exp(-hand.keypoint_error[detected] / 0.05)
+    if track is not None and detected.any():
+        carried = hand.posed & ~hand.observed
+        confidence[carried] = np.median(confidence[detected]) * track.confidence[carried]
+    return confidence
 
 
 def root_axis_angle(T: Float[np.ndarray, "frame 4 4"]) -> Float[np.ndarray, "frame 3"]:

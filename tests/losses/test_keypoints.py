@@ -34,6 +34,18 @@ def test_the_gradient_moves_keypoints_towards_the_detections():
     assert bool((points.grad[..., 0] < 0).all())  # type: ignore[index]
 
 
+def test_frames_without_a_detection_do_not_count_and_have_no_gradient():
+    points = keypoints().requires_grad_()
+    detected = project(keypoints(), K) + torch.tensor([5.0, 0.0])
+    others = keypoint_loss(points[:2], detected[:2], K, torch.full((2,), 100.0))
+    detected[2] = float("nan")
+    loss = keypoint_loss(points, detected, K, torch.tensor([100.0, 100.0, float("nan")]))
+    assert float(loss) == pytest.approx(float(others))
+    loss.backward()
+    assert bool((points.grad[:2, :, 0] < 0).all()) and float(points.grad[2].abs().max()) == 0.0  # type: ignore[index]
+    assert float(keypoint_loss(points, torch.full_like(detected, float("nan")), K, torch.full((3,), 100.0))) == 0.0
+
+
 def test_limit_loss_is_the_mean_square_of_the_excess():
     excess = torch.zeros(2, 16, 3)
     excess[0, 4] = torch.tensor([0.3, 0.0, 0.4])

@@ -67,6 +67,17 @@ def test_no_hand_is_refused(grasp: TurningGrasp) -> None:
     assert "HF-RDY-001" in verdict(grasp, grasp.masks(), None, hands=())[1]
 
 
+def test_a_hand_hidden_for_long_degrades_unless_the_object_carries_it(grasp: TurningGrasp) -> None:
+    hand = noisy_track(grasp, 0.0, 0.0)
+    hidden = np.arange(COUNT) < 4
+    carried = replace(hand, observed=~hidden)
+    T = hand.T_camera_hand.copy()
+    T[hidden] = np.nan
+    outcome, codes, result = verdict(grasp, grasp.masks(), track_of(grasp), hands=(replace(carried, T_camera_hand=T),))
+    assert (outcome, codes, result.reasons[0].frames) == ("degraded", {"HF-RDY-002"}, tuple(np.flatnonzero(hidden)))
+    assert verdict(grasp, grasp.masks(), track_of(grasp), hands=(carried,))[:2] == ("fit", set())
+
+
 def test_two_hands_degrade_with_the_frames_named(grasp: TurningGrasp) -> None:
     hand = noisy_track(grasp, 0.0, 0.0)
     other = replace(hand, side="right", observed=np.arange(COUNT) >= 4)

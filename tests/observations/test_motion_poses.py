@@ -1,5 +1,7 @@
 """Structure from motion on the object, or on object and hand as one body: found where there is texture, refused where it cannot be trusted."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -106,6 +108,8 @@ def test_the_rigid_body_is_the_object_and_the_hand_without_the_arm(grasp: Turnin
     alone, both = rigid_pixels(masks, 0, None, 100), rigid_pixels(masks, 0, hand, 100)
     assert (alone == (labels[0] == 1)).all()
     assert both[20:60, 42:58].all() and not both[70:].any()
+    unseen = replace(hand, observed=np.zeros(len(hand.observed), bool))
+    assert np.array_equal(rigid_pixels(masks, 0, unseen, 100), alone), "without keypoints nothing tells the hand from the arm"
 
 
 def test_gaps_follow_the_hand_and_known_frames_stay(grasp: TurningGrasp) -> None:

@@ -1,11 +1,15 @@
 """Hull, hand-locked poses, refinement and alignment of motion, on a drawn clip with exact truth."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from hoifield.observations.frame_masks import OBJECT
 from hoifield.observations.hand_locked_poses import lock_to_hand, smooth_poses, triangulate_centre
 from hoifield.observations.pose_offsets import compose_offset, offset_between
 from hoifield.observations.refine_silhouettes import RefineConfig, agreement, refine_poses
+from hoifield.observations.track_object import held_unseen
 from hoifield.observations.visual_hull import CarveConfig, SilhouetteEvidence, carve_hull, gather_evidence, hand_depth_maps, hull_mesh
 from tests.observations.turning_grasp import PALM, T_HAND_OBJECT, TurningGrasp, crude_hand, make_grasp, noisy_track
 
@@ -94,6 +98,16 @@ def test_frames_without_a_hand_get_no_pose(grasp: TurningGrasp) -> None:
     locked = lock_to_hand(evidence, noisy_track(grasp, 0.0, 0.0), PALM, usable, 1.0)
     assert np.isnan(locked.T_camera_object[10:14]).all()
     assert np.isfinite(locked.T_camera_object[usable]).all()
+
+
+def test_an_undetected_hand_holds_only_what_its_pixels_touch(grasp: TurningGrasp) -> None:
+    hand, masks = noisy_track(grasp, 0.0, 0.0), grasp.masks()
+    observed = np.arange(len(masks.labels)) >= 4
+    labels = masks.labels.copy()
+    labels[2][labels[2] != OBJECT] = 0
+    labels[3][labels[3] == OBJECT] = 0
+    held = held_unseen(replace(hand, observed=observed), replace(masks, labels=labels))
+    assert held.tolist() == [True, True, False, False] + [False] * (len(labels) - 4), "nobody touches it in frame 2, and it is not there in frame 3"
 
 
 def test_refined_poses_are_better_than_the_hand_locked_start(grasp: TurningGrasp) -> None:

@@ -116,6 +116,26 @@ def test_frames_nine_degrees_off_agree_on_one_motion(actor: SkinnedModel, monkey
     assert np.array_equal(follow(turning, actor, monkeypatch).T_camera_hand, found.T_camera_hand)  # type: ignore[union-attr]
 
 
+def test_frames_that_hide_the_hand_are_placed_by_the_points_of_the_body(actor: SkinnedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    turning = make_turning(actor)
+    hidden = np.isin(np.arange(FRAMES), (0, 1, 2, 3, 12, 13))
+    arrays = {name: getattr(turning.first, name).copy() for name in ("keypoints", "keypoint_error", "T_camera_hand", "pose")}
+    for array in arrays.values():
+        array[hidden] = np.nan
+    unseen = replace(turning, first=replace(turning.first, observed=~hidden, presence=(~hidden).astype(float), **arrays))
+    found = follow(unseen, actor, monkeypatch)
+    assert found is not None
+    off = rotation_error(found.T_camera_hand[hidden], turning.truth.T_camera_hand[hidden])
+    off_mm = 1000 * np.linalg.norm(found.T_camera_hand[:, :3, 3] - turning.truth.T_camera_hand[:, :3, 3], axis=1)
+    print(f"hidden frames {off:.2f} degrees off, wrist {off_mm[hidden].mean():.1f} mm off")
+    assert off < 1.0 and off_mm[hidden].mean() < 10.0
+    assert rotation_error(found.T_camera_hand, turning.truth.T_camera_hand) < 1.0
+    assert found.posed.all() and np.array_equal(found.observed, ~hidden), "placed, but not said to be detected"
+    assert np.isnan(found.keypoint_error[hidden]).all() and np.isfinite(found.keypoint_error[~hidden]).all()
+    assert np.ptp(found.pose[:, 1:], axis=0).max() == 0.0
+    assert np.allclose(rotation(found.pose[:, 0]), found.T_camera_hand[:, :3, :3], atol=1e-6)
+
+
 def test_models_give_a_second_start_and_a_reversed_one_is_turned_round(actor: SkinnedModel, monkeypatch: pytest.MonkeyPatch) -> None:
     turning = make_turning(actor, span=50.0, wrong_degrees=4.0)
     true = turning.truth.T_camera_hand

@@ -158,6 +158,19 @@ def test_frames_without_a_hand_stay_empty(actor: SkinnedModel) -> None:
     assert np.isnan(steady[0].T_camera_hand[7]).all() and np.isfinite(steady[0].T_camera_hand[observed]).all()
 
 
+def test_a_hand_that_is_not_detected_is_carried_by_the_object(actor: SkinnedModel) -> None:
+    grasp = make_grasp(actor)
+    hidden = np.isin(np.arange(FRAMES), (0, 1, 9))
+    keypoints, error = grasp.first.keypoints.copy(), grasp.first.keypoint_error.copy()
+    keypoints[hidden], error[hidden] = np.nan, np.nan
+    steady = hold_steady(replace(grasp.first, observed=~hidden, keypoints=keypoints, keypoint_error=error), grasp.track, actor, CAMERA, TIME_S, QUICK)
+    assert steady is not None
+    turn, shift = sway(*steady)
+    assert turn < 2.0 and shift < 2.0
+    assert joint_error_mm(actor, steady[0], grasp.truth) < 0.4 * joint_error_mm(actor, grasp.first, grasp.truth)
+    assert np.array_equal(steady[0].observed, ~hidden) and np.isnan(steady[0].keypoint_error[hidden]).all()
+
+
 def test_a_slipping_grasp_is_refused(actor: SkinnedModel) -> None:
     grasp = make_grasp(actor, slip=45.0)
     assert hold_steady(grasp.first, grasp.track, actor, CAMERA, TIME_S, QUICK) is None

@@ -139,7 +139,7 @@ def test_the_real_program_gives_matches_that_follow_the_points() -> None:
     shuffled = [frame.strongest(np.ones(120, bool), 120) for frame in features]
     order = np.random.default_rng(1).permutation(120)
     shuffled[4] = FrameFeatures(features[4].pixels[order], features[4].descriptors[order])
-    found = motion_program.run_motion_program(shuffled, camera, 0, 0, MotionConfig().limits)
+    found = motion_program.run_motion_program(shuffled, np.zeros(len(shuffled), bool), camera, 0, 8, MotionConfig().limits)
     assert not isinstance(found, str) and found.models == ()
     point = np.where(found.matched_frames == 4, order[found.matched_features], found.matched_features)
     assert len(point) > 1000 and (point[:, 0] == point[:, 1]).mean() > 0.99

@@ -67,6 +67,24 @@ def test_an_object_placed_in_few_frames_is_degraded():
     assert "HF-QLT-003" in codes
 
 
+def test_a_hand_deep_inside_of_the_object_is_degraded_though_silhouettes_agree():
+    grasp = ball_on_hand()
+    result = exact_result()
+    depth = {}
+    for into in (0.0, 0.012):
+        hand = result.hands[0]
+        vertices = hand.vertices + np.float32(into) * (result.T_camera_object[:, None, :3, 3] - hand.vertices[:, :1]) / 0.05
+        found = summarise(
+            replace(result, hands=(replace(hand, vertices=vertices.astype(np.float32)),)), grasp.clip, grasp.observations, {"right": grasp.model},
+            "draft", 5, SECONDS, 30.0,
+        )  # fmt: skip
+        depth[found.summary["quality"]["penetration_mean_mm"]] = [reason["code"] for reason in found.summary["reasons"]]
+    (shallow, no_reason), (deep, reasons) = sorted(depth.items())
+    print(f"{shallow:.1f} and {deep:.1f} mm deep")
+    assert shallow < 3.0 and no_reason == []
+    assert deep > 8.0 and "HF-QLT-005" in reasons
+
+
 def test_a_degraded_readiness_stays_degraded_with_its_reasons():
     reason = Reason("HF-REA-004", "seen from one side", (2, 3))
     observations = replace(ball_on_hand().observations, readiness=Readiness("degraded", (reason,), {}))

@@ -1,5 +1,7 @@
 """The result of a known scene: its mesh where silhouettes end, its poses, and nothing where nothing was seen."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -46,6 +48,21 @@ def test_the_result_covers_the_clip_and_frames_without_a_pose_have_none():
     assert np.array_equal(np.isfinite(result.T_camera_object).all((1, 2)), seen)
     assert np.array_equal(hand.confidence > 0, seen) and hand.confidence[0] == pytest.approx(np.exp(-0.2))
     assert result.image_size == (96, 96) and result.K.shape == (8, 3, 3) and np.array_equal(result.frame_index, np.arange(8))
+
+
+def test_a_carried_hand_is_as_sure_as_the_grasp_is_elsewhere_and_the_object_is_there():
+    grasp = ball_on_hand()
+    observed = grasp.observations.hands[0].observed & (np.arange(8) != 2)
+    error = np.where(observed, grasp.observations.hands[0].keypoint_error, np.nan)
+    track = grasp.observations.object_track
+    assert track is not None
+    confidence = track.confidence.copy()
+    confidence[2] = 0.5
+    hand = replace(grasp.observations.hands[0], observed=observed, keypoint_error=error)
+    observations = replace(grasp.observations, hands=(hand,), object_track=replace(track, confidence=confidence))
+    found = collect_result(tiny_scene(), observations, grasp.clip, {"right": grasp.model}, 16, 0.001).hands[0]
+    assert found.confidence[2] == pytest.approx(0.5 * np.exp(-0.2))
+    assert found.confidence[0] == pytest.approx(np.exp(-0.2)) and found.confidence[MISSING_FRAME] == 0.0
 
 
 def test_vertices_joints_and_root_agree_with_the_poses_beside_them():
