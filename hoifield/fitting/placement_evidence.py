@@ -6,6 +6,7 @@ import torch
 
 from hoifield.fitting.frame_pixels import BACKGROUND_ENTITY, FramePixels, rim_of
 from hoifield.fitting.refine_placement import HandEvidence, PlacementEvidence
+from hoifield.observations.hand_silhouettes import is_beyond_wrist
 from hoifield.observations.observations import Observations
 
 SILHOUETTE_PIXELS = 256
@@ -46,7 +47,7 @@ def _hand_evidence(number: int, observations: Observations, pixels: FramePixels,
     weight = np.zeros((len(rows), OUTLINE_POINTS))
     for row in range(len(rows)):
         points = _outline_points(pixels.entities[row], 1 + number) + pixels.corner[row] + 0.5
-        points = points[_is_on_hand(points, keypoints[row])]
+        points = points[is_beyond_wrist(points, keypoints[row])]
         if len(points):
             outline[row] = points[generator.integers(len(points), size=OUTLINE_POINTS)]
             weight[row] = 1.0
@@ -64,13 +65,6 @@ def _outline_points(entity: np.ndarray, label: int) -> np.ndarray:
     beside = cv2.dilate((entity == BACKGROUND_ENTITY).astype(np.uint8), np.ones((3, 3), np.uint8))
     beside[[0, -1]], beside[:, [0, -1]] = 0, 0
     return np.argwhere((hand > 0) & (beside > 0))[:, ::-1].astype(np.float64)
-
-
-def _is_on_hand(points: np.ndarray, keypoints: np.ndarray) -> np.ndarray:
-    """False for points on the arm's side of the wrist: where a mask ends there says nothing of the hand."""
-    wrist, knuckles = keypoints[0], keypoints[[5, 9, 13, 17]].mean(0)
-    along = (knuckles - wrist) / max(float(np.linalg.norm(knuckles - wrist)), 1e-6)
-    return (points - wrist) @ along > 0.1 * np.linalg.norm(knuckles - wrist)
 
 
 def _crops_of_one_size(pixels: FramePixels) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

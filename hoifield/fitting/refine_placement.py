@@ -19,7 +19,7 @@ from hoifield.geometry.trilinear import lookup_distance
 from hoifield.losses.contact import attraction_loss, penetration_loss
 from hoifield.losses.depth_order import depth_order_loss, object_before
 from hoifield.losses.hand_outline import covered_outline_loss, inside_mask_loss
-from hoifield.losses.keypoints import keypoint_loss, limit_loss
+from hoifield.losses.keypoints import keypoint_loss, limit_loss, trust_keypoints
 from hoifield.losses.motion import small_correction_loss, smooth_correction_loss, steady_path_loss
 from hoifield.losses.same_colour import same_colour_loss
 from hoifield.losses.silhouette import silhouette_loss
@@ -107,12 +107,13 @@ def refine_placement(scene: Scene, stage: PlacementStage, surface: HeldSurface, 
         movable.append((f"{number}.shape", poses.shape_change, stage.pose_rate * 5))
     optimiser = NamedAdam(movable)
     starts = {name: parameter.detach().clone() for name, parameter, _ in movable}
+    trust = [_trust(poses, actor.model, seen, scene.K) for (actor, poses), seen in zip(scene.hands(), evidence.hands)]
     history = []
     sight = torch.zeros(0)
     for step in range(stage.steps):
         if stage.same_colour > 0 and step % SIGHT_EVERY == 0:
             sight = weigh_sight(surface, frames.T_camera_object())
-        losses = _placement_losses(scene, stage, surface, evidence, thinned, starts)
+        losses = _placement_losses(scene, stage, surface, evidence, thinned, trust, starts)
         if stage.same_colour > 0:
             pictures = evidence.pictures[step * len(evidence.pictures) // stage.steps]
             losses["same_colour"] = stage.same_colour * _colour_loss(scene, surface, sight, pictures, evidence)
@@ -131,6 +132,7 @@ def _placement_losses(
     surface: HeldSurface,
     evidence: PlacementEvidence,
     thinned: list[tuple[SkinnedModel, Tensor]],
+    trust: list[Float[Tensor, "frame keypoint=21"]],
     starts: dict[str, Tensor],
 ) -> dict[str, Float[Tensor, ""]]:
     frames = scene.frames
@@ -141,7 +143,7 @@ def _placement_losses(
         * silhouette_loss(surface.distance, T_object_camera, evidence.silhouette_pixels, evidence.inside, scene.K, T_camera_object[:, 2, 3].detach())
     }
     for number, (_, poses) in enumerate(scene.hands()):
-        for name, loss in _hand_losses(number, poses, stage, surface, evidence, thinned[number], T_object_camera, scene.K).items():
+        for name, loss in _hand_losses(number, poses, stage, surface, evidence, thinned[number], trust[number], T_object_camera, scene.K).items():
             losses[name] = losses[name] + loss if name in losses else loss
     smooth, small = torch.zeros(()), torch.zeros(())
     everywhere = torch.ones_like(frames.time_s)
@@ -169,6 +171,7 @@ def _hand_losses(
     surface: HeldSurface,
     evidence: PlacementEvidence,
     thinned: tuple[SkinnedModel, Tensor],
+    trust: Float[Tensor, "frame keypoint=21"],
     T_object_camera: Float[Tensor, "frame 4 4"],
     K: Float[Tensor, "3 3"],
 ) -> dict[str, Float[Tensor, ""]]:
@@ -182,8 +185,6 @@ def _hand_losses(
     distance, _ = lookup_distance(grid.values[None], rows, local.reshape(-1, 3), grid.lower[None], torch.tensor([grid.spacing]))
     distance = distance.reshape(shape)
     seen = evidence.hands[number]
-    offsets = (T_camera_hand[:, None, :3, :3] @ seen.keypoint_offsets[None, :, :, None])[..., 0]
-    box = (seen.keypoints.amax(1) - seen.keypoints.amin(1)).amax(-1)
     pixels = project(posed.vertices, K)
     front = _front_vertices(posed.vertices.detach(), pixels.detach(), evidence)
     label = _labels_at(pixels.detach(), evidence)
@@ -195,9 +196,25 @@ def _hand_losses(
         "penetration": stage.penetration * penetration_loss(distance, 0.001, 0.003),
         "depth_order": stage.depth_order * depth_order_loss(before, front & (label == 1 + number), front & (label == 0), 0.004),
         "hand_outline": stage.hand_outline * (outside + uncovered),
-        "keypoints": stage.keypoints * keypoint_loss(posed.keypoints + offsets, seen.keypoints, K, box),
+        "keypoints": stage.keypoints * keypoint_loss(_as_detected(posed.keypoints, T_camera_hand, seen), seen.keypoints, K, _box_side(seen), trust),
         "limits": stage.limits * limit_loss(limit_excess(model, poses.pose())),
     }
+
+
+def _as_detected(keypoints: Float[Tensor, "frame 21 3"], T_camera_hand: Float[Tensor, "frame 4 4"], seen: HandEvidence) -> Float[Tensor, "frame 21 3"]:
+    """The points of the flesh that the detector marks, for the actor's joints."""
+    return keypoints + (T_camera_hand[:, None, :3, :3] @ seen.keypoint_offsets[None, :, :, None])[..., 0]
+
+
+def _box_side(seen: HandEvidence) -> Float[Tensor, "frame"]:
+    return (seen.keypoints.amax(1) - seen.keypoints.amin(1)).amax(-1)
+
+
+def _trust(poses: HandPoses, model: SkinnedModel, seen: HandEvidence, K: Float[Tensor, "3 3"]) -> Float[Tensor, "frame keypoint=21"]:
+    with torch.no_grad():
+        T = poses.T_camera_hand()
+        keypoints = model.pose(poses.shape(), poses.pose(), T).keypoints
+        return trust_keypoints(_as_detected(keypoints, T, seen), seen.keypoints, K, _box_side(seen))
 
 
 def _colour_loss(

@@ -19,6 +19,7 @@ from hoifield.observations.correct_hand_masks import correct_hand_masks
 from hoifield.observations.find_masks import find_masks
 from hoifield.observations.frame_masks import FrameMasks
 from hoifield.observations.guess_camera import guess_camera
+from hoifield.observations.hand_silhouettes import shape_by_silhouettes
 from hoifield.observations.hand_track import HandTrack
 from hoifield.observations.object_track import ObjectTrack
 from hoifield.observations.observations import Observations
@@ -110,7 +111,7 @@ def _follow_object(
         if found is None:
             break
         actor = load_actor(config.actor, found[1].side)
-        track, hand = _tie_to_hand(*found, actor, masks, camera, clip, announce)
+        track, hand = _tie_to_hand(*found, actor, masks, camera, clip, config.seed, announce)
         attempts.append((drawn_agreement(track, hand, actor, masks, camera), hand, track))
         was_steady = all(found[1] is not given for given in hands)
         if attempts[-1][0] >= BORNE_OUT or not was_steady:
@@ -123,7 +124,7 @@ def _follow_object(
 
 
 def _tie_to_hand(
-    track: ObjectTrack, holding: HandTrack, actor: SkinnedModel, masks: FrameMasks, camera: Camera, clip: Clip, announce: Announce
+    track: ObjectTrack, holding: HandTrack, actor: SkinnedModel, masks: FrameMasks, camera: Camera, clip: Clip, seed: int, announce: Announce
 ) -> tuple[ObjectTrack, HandTrack]:
     """The tracks under one grasp of the holding hand, where that explains the keypoints; else the object at the depth that hides rightly."""
     steadied = hold_steady(holding, track, actor, camera, clip.time_s)
@@ -132,7 +133,8 @@ def _tie_to_hand(
         announce(f"depth order: the object at {factor:.3f} times its first distance")
         return track, holding
     announce(f"grasp: steady, the hand triangulated in the object ({np.nanmean(steadied[0].keypoint_error):.1%} of its box off)")
-    return steadied[1], steadied[0]
+    hand, track = steadied
+    return track, shape_by_silhouettes(hand, track, masks, actor, camera, seed)
 
 
 def digest_folder(folder: Path) -> str:
