@@ -56,9 +56,10 @@ def _hand_findings(hands: tuple[HandTrack, ...], limits: ReadinessLimits, measur
     measured["hand_observed"] = float(main.observed.mean())
     measured["hand_keypoint_error"] = float(np.nanmedian(np.where(main.observed, main.keypoint_error, np.nan))) if main.observed.any() else np.nan
     found = []
-    if main.posed.mean() < limits.hand_observed_poor:
+    useless = measured["hand_observed"] < limits.hand_observed_useless
+    if useless or main.posed.mean() < limits.hand_observed_poor:
         message = f"The hand is seen in {measured['hand_observed']:.0%} of the frames. Keep the whole hand in the picture, or cut the clip to where it is."
-        found.append(_Finding(measured["hand_observed"] < limits.hand_observed_useless, Reason("HF-RDY-002", message, _listed(~main.posed))))
+        found.append(_Finding(useless, Reason("HF-RDY-002", message, _listed(~main.observed if useless else ~main.posed))))
     if measured["hand_keypoint_error"] > limits.keypoint_error_poor:
         bad = main.observed & (main.keypoint_error > limits.keypoint_error_poor)
         message = (
