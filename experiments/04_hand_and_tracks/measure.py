@@ -45,7 +45,7 @@ def main() -> None:
     hand = holding_hand(hands, masks)
     if hand is None:
         sys.exit("no hand holds an object in this clip")
-    frames = np.flatnonzero(hand.observed & np.isfinite(hand.T_camera_hand).all((1, 2)))
+    frames = np.flatnonzero(hand.observed & hand.posed)
     features = gather_features(clip, masks, frames, hand)[1]
     size = feature_size(clip, masks)
     found = run_motion_program(features, np.ones(len(features), bool), camera.resized(*size), 0, LEAST_MODEL, settings.limits)

@@ -81,7 +81,7 @@ def follow_palm(clip: Clip, observations: Observations) -> ObjectTrack:
     tracked = observations.object_track
     if hand is None or tracked is None:
         raise RefusedInput("HF-BEN-004", "no hand holds the object", "see what the fit says of this clip")
-    usable = hand.observed & np.isfinite(hand.T_camera_hand).all((1, 2)) & ((masks.labels == OBJECT).mean((1, 2)) > LEAST_SHARE)
+    usable = hand.observed & hand.posed & ((masks.labels == OBJECT).mean((1, 2)) > LEAST_SHARE)
     frames = np.flatnonzero(usable)
     evidence = gather_evidence(masks.labels, frames.astype(np.int16), np.clip(masks.object_confidence, 0.05, 1.0), observations.camera)
     locked = lock_to_hand(evidence, hand, pose_actor(hand).palm, usable, sigma=1.5)

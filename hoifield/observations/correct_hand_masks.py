@@ -30,7 +30,7 @@ def correct_hand_masks(masks: FrameMasks, hands: tuple[HandTrack, ...], actors: 
     working = camera.resized(width, height)
     for hand, actor in zip(hands, actors, strict=True):
         label = RIGHT_HAND if hand.side == "right" else LEFT_HAND
-        well = hand.observed & np.isfinite(hand.T_camera_hand).all((1, 2)) & (np.nan_to_num(hand.keypoint_error, nan=1.0) < WORST_KEYPOINT_ERROR)
+        well = hand.observed & hand.posed & (np.nan_to_num(hand.keypoint_error, nan=1.0) < WORST_KEYPOINT_ERROR)
         for frame in np.flatnonzero(well):
             if masks.source[frame] == "given":
                 continue

@@ -103,6 +103,10 @@ class HandKeypointModel:
         """Offsets of all keypoints, zero on the fingers."""
         return torch.zeros(21, 3).index_copy(0, torch.tensor(PALM_KEYPOINTS), palm_offsets)
 
+    def angles_of(self, fingers: Float[Tensor, "frame 15 3"]) -> Float[Tensor, "frame 15 3"]:
+        """Flexion, abduction and twist of finger joints given as axis-angle."""
+        return (self.axes.transpose(1, 2) @ fingers[..., None])[..., 0]
+
     def axis_angle_pose(self, state: HandState) -> Float[Tensor, "frame 16 3"]:
         """The pose under the actor's contract: axis-angle, the root's rotation first."""
         root = axis_angle_from_matrix(state.rotation.double()).float()

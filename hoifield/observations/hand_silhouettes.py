@@ -98,7 +98,7 @@ def shape_by_silhouettes(
 
 
 def _angles(model: HandKeypointModel, pose: Float[np.ndarray, "frame 16 3"]) -> Float[Tensor, "frame 15 3"]:
-    return (model.axes.transpose(1, 2) @ torch.tensor(pose[:, 1:], dtype=torch.float32)[..., None])[..., 0]
+    return model.angles_of(torch.tensor(pose[:, 1:], dtype=torch.float32))
 
 
 def _gather_views(hand: HandTrack, masks: FrameMasks, camera: Camera, frames: np.ndarray, seed: int, settings: SilhouetteSettings) -> _Views:

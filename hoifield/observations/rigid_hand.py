@@ -28,7 +28,7 @@ class RigidHand:
     def __init__(self, model: HandKeypointModel, hand: HandTrack) -> None:
         self.model = model
         fingers = torch.tensor(hand.pose[hand.observed, 1:], dtype=torch.float32)
-        angles = (model.axes.transpose(1, 2) @ fingers[..., None])[..., 0].median(0).values.clamp(model.lower, model.upper)
+        angles = model.angles_of(fingers).median(0).values.clamp(model.lower, model.upper)
         offsets = hand.keypoint_offsets[list(PALM_KEYPOINTS)].reshape(-1)
         self.start = np.concatenate([angles.flatten().numpy(), hand.shape, offsets]).astype(float)
         spread = np.where(model.is_free.flatten().numpy(), ANGLE_SPREAD, FIXED)

@@ -122,7 +122,7 @@ def _first_grasp(hand: HandTrack, track: ObjectTrack, model: HandKeypointModel, 
     rotation = u @ np.diag([1.0, 1.0, np.linalg.det(u @ vt)]) @ vt
     position = np.median((inverse @ (T_hand[:, :3, 3] - T_object[:, :3, 3])[..., None])[..., 0], axis=0)
     axis_angle = torch.tensor(hand.pose[voting, 1:], dtype=torch.float32)
-    angles = (model.axes.transpose(1, 2) @ axis_angle[..., None])[..., 0].median(0).values[None]
+    angles = model.angles_of(axis_angle).median(0).values[None]
     return _Grasp(
         axis_angle_from_matrix(torch.tensor(rotation)).float(),
         torch.tensor(position, dtype=torch.float32),
@@ -180,19 +180,15 @@ def _steady_hand(
 ) -> HandTrack:
     """The hand carried by the object in every frame that voted or does not detect it; the other frames keep what they had."""
     state = _state(model, grasp)
-    scale = float(torch.exp(grasp.log_scale))
     T_object_hand = np.tile(np.eye(4), (len(voting), 1, 1))
     T_object_hand[:, :3, :3] = state.rotation.double().numpy()
     T_object_hand[:, :3, 3] = state.translation.double().numpy()
-    T_camera_object = track.T_camera_object[voting].copy()
-    T_camera_object[:, :3, 3] *= scale
+    T_camera_object = _scaled_track(track, float(torch.exp(grasp.log_scale))).T_camera_object
     T_camera_hand, pose, keypoint_error = hand.T_camera_hand.copy(), hand.pose.copy(), hand.keypoint_error.copy()
     unseen = np.flatnonzero(~hand.observed & hand.posed & np.isfinite(track.T_camera_object).all((1, 2)))
     nearest = np.abs(voting[:, None] - unseen).argmin(0)
-    carried = track.T_camera_object[unseen].copy()
-    carried[:, :3, 3] *= scale
-    T_camera_hand[unseen] = carried @ T_object_hand[nearest]
-    T_camera_hand[voting] = T_camera_object @ T_object_hand
+    T_camera_hand[unseen] = T_camera_object[unseen] @ T_object_hand[nearest]
+    T_camera_hand[voting] = T_camera_object[voting] @ T_object_hand
     fingers = model.axis_angle_pose(state)[:, 1:].double().numpy()
     pose[voting, 1:], pose[unseen, 1:] = fingers, fingers[nearest]
     pose[unseen, 0] = axis_angle_from_matrix(torch.tensor(T_camera_hand[unseen, :3, :3])).numpy()

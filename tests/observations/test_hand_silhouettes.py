@@ -3,12 +3,9 @@
 from dataclasses import replace
 
 import numpy as np
-import pytest
 import torch
 
-from hoifield.actors.choose_actor import load_actor
 from hoifield.actors.skinned_model import SkinnedModel
-from hoifield.errors import MissingDependency
 from hoifield.geometry.cameras import Camera
 from hoifield.geometry.mesh import Mesh
 from hoifield.geometry.rasterise import rasterise_mesh
@@ -24,15 +21,6 @@ CAMERA = Camera.from_focal(700.0, 640, 640)
 FRAMES, SIZE = 24, 160
 THUMB = slice(12, 15)
 """Rows of the angles."""
-
-
-@pytest.fixture(scope="module")
-def actor() -> SkinnedModel:
-    torch.set_num_threads(1)
-    try:
-        return load_actor("anny", "right")
-    except MissingDependency as error:
-        pytest.skip(str(error))
 
 
 def turning_hand(actor: SkinnedModel, span: float) -> tuple[HandTrack, HandTrack, ObjectTrack, FrameMasks]:

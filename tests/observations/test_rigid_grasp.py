@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from hoifield.actors.choose_actor import load_actor
 from hoifield.actors.skinned_model import SkinnedModel
-from hoifield.errors import MissingDependency
 from hoifield.geometry.cameras import Camera, project
 from hoifield.observations import rigid_grasp
 from hoifield.observations.feature_tracks import FeatureTracks, connect_matches
@@ -37,15 +35,6 @@ class Turning:
     first: HandTrack
     features: list[FrameFeatures]
     matched: MatchedMotion
-
-
-@pytest.fixture(scope="module")
-def actor() -> SkinnedModel:
-    torch.set_num_threads(1)
-    try:
-        return load_actor("anny", "right")
-    except MissingDependency as error:
-        pytest.skip(str(error))
 
 
 def poses_of(span: float) -> np.ndarray:

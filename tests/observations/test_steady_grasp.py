@@ -7,9 +7,7 @@ import pytest
 import torch
 import trimesh
 
-from hoifield.actors.choose_actor import load_actor
 from hoifield.actors.skinned_model import SkinnedModel
-from hoifield.errors import MissingDependency
 from hoifield.geometry.cameras import Camera, project
 from hoifield.geometry.mesh import Mesh
 from hoifield.geometry.rotations import axis_angle_from_matrix, matrix_from_axis_angle
@@ -35,15 +33,6 @@ class Grasp:
     first: HandTrack
     track: ObjectTrack
     T_camera_object: np.ndarray
-
-
-@pytest.fixture(scope="module")
-def actor() -> SkinnedModel:
-    torch.set_num_threads(1)
-    try:
-        return load_actor("anny", "right")
-    except MissingDependency as error:
-        pytest.skip(str(error))
 
 
 def rotation(axis_angle: np.ndarray) -> np.ndarray:
