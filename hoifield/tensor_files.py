@@ -10,7 +10,7 @@ from torch import Tensor
 def write_tensors(path: Path, tensors: dict[str, Tensor], notes: dict[str, str] | None = None) -> None:
     """Write a safetensors file; an older one of that name is replaced only by a whole one."""
     unfinished = path.with_name(path.name + ".part")
-    save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, str(unfinished), notes)
+    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, str(unfinished), notes)
     unfinished.replace(path)
 
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from hoifield.fields.block_layers import FAST
 from hoifield.fields.encode_numba import match_threads
+from hoifield.geometry.plain_reference import kernels_serve
 
 MEAN_DECAY = 0.9
 SQUARE_DECAY = 0.99
@@ -18,7 +19,7 @@ CHUNK = 2**14
 
 
 class NamedAdam:
-    """Adam (Kingma and Ba 2015, algorithm 1) with one rate per tensor, on the CPU: one pass over each tensor and its moments."""
+    """Adam (Kingma and Ba 2015, algorithm 1) with one rate per tensor; on the CPU one pass over each tensor and its moments."""
 
     def __init__(self, parameters: list[tuple[str, nn.Parameter, float]]) -> None:
         self.parameters = {name: parameter for name, parameter, _ in parameters}
@@ -42,8 +43,12 @@ class NamedAdam:
             moments["step"] += 1
             count = int(moments["step"])
             rate = 0.0 if name in held else self.rates[name] * factor
-            arrays = [tensor.detach().numpy().reshape(-1) for tensor in (parameter, parameter.grad.contiguous(), moments["exp_avg"], moments["exp_avg_sq"])]
+            tensors = (parameter.detach(), parameter.grad.contiguous(), moments["exp_avg"], moments["exp_avg_sq"])
             numbers = (rate / (1 - MEAN_DECAY**count), 1 / math.sqrt(1 - SQUARE_DECAY**count), EPSILON, 1 - MEAN_DECAY, SQUARE_DECAY, 1 - SQUARE_DECAY)
+            if not kernels_serve(parameter):
+                _update_torch(*tensors, numbers)
+                continue
+            arrays = [tensor.numpy().reshape(-1) for tensor in tensors]
             update = _update if arrays[0].size <= CHUNK else _update_in_chunks
             update(*arrays, np.array(numbers, dtype=arrays[0].dtype))  # type: ignore[call-arg]
 
@@ -51,7 +56,8 @@ class NamedAdam:
         """Whether every gradient is a number."""
         gradients = [parameter.grad for parameter in self.parameters.values() if parameter.grad is not None]
         # A sum of finite numbers can overflow, one that holds another cannot be finite: the slow look is for the rare case.
-        return all(math.isfinite(float(gradient.sum())) or bool(torch.isfinite(gradient).all()) for gradient in gradients)
+        sums = torch.stack([gradient.sum() for gradient in gradients]).tolist() if gradients else []
+        return all(math.isfinite(total) or bool(torch.isfinite(gradient).all()) for total, gradient in zip(sums, gradients))
 
     def state(self) -> dict[str, Tensor]:
         """Moments and counters by tensor name."""
@@ -62,7 +68,17 @@ class NamedAdam:
         for entry, value in saved.items():
             key, name = entry.split("/", 1)
             if name in self.parameters:
-                self.moments.setdefault(name, {})[key] = value.clone()
+                # The count of steps stays with the host, which needs its value.
+                self.moments.setdefault(name, {})[key] = value.clone() if key == "step" else value.to(self.parameters[name].device, copy=True)
+
+
+@torch.no_grad()
+def _update_torch(parameter: Tensor, gradient: Tensor, mean: Tensor, square: Tensor, numbers: tuple[float, ...]) -> None:
+    """What `_update` does, in plain PyTorch on any device: the readable reference."""
+    rate, correction, epsilon, mean_share, square_decay, square_share = numbers
+    mean += mean_share * (gradient - mean)
+    square.mul_(square_decay).addcmul_(gradient, gradient, value=square_share)
+    parameter -= rate * mean / (square.sqrt() * correction + epsilon)
 
 
 @numba.njit(cache=True, fastmath=FAST, error_model="numpy")

@@ -53,18 +53,18 @@ def depth_in_view(T_view_object: Float[Tensor, "4 4"], points: Float[Tensor, "po
 @torch.no_grad()
 def look_at_field(query: Callable[[Float[Tensor, "point 3"]], DistanceSample], lookup: CachedDistance, T_view_object: Float[Tensor, "4 4"]) -> FieldLook:
     """March every ray of the view through the grid; where it meets the surface is then sought in the field itself (Newton's steps)."""
-    place = torch.from_numpy(pixel_places()).float()
+    place = torch.from_numpy(pixel_places()).to(T_view_object)
     rows, columns = torch.meshgrid(place, place, indexing="ij")
     start = torch.stack([columns, rows, torch.full_like(rows, -VIEW_EXTENT / 2)], dim=-1).reshape(-1, 3)
     R, t = T_view_object[:3, :3], T_view_object[:3, 3]
     origin, direction = (start - t) @ R, R[2]
-    along = torch.from_numpy((np.arange(STEPS) + 0.5) / STEPS * VIEW_EXTENT).float()
+    along = torch.from_numpy((np.arange(STEPS) + 0.5) / STEPS * VIEW_EXTENT).to(T_view_object)
     points = origin[:, None] + along[None, :, None] * direction
     distance = lookup.lookup(points.reshape(-1, 3)).reshape(len(origin), STEPS)
     inside = distance < 0
     cover = inside.any(1)
     first = inside.int().argmax(1).clamp(min=1)
-    ray = torch.arange(len(origin))
+    ray = torch.arange(len(origin), device=origin.device)
     before, after = distance[ray, first - 1], distance[ray, first]
     part = (before / (before - after).clamp(min=1e-9)).clamp(0, 1)
     reached = along[first - 1] + part * (along[1] - along[0])

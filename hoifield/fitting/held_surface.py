@@ -11,6 +11,7 @@ from hoifield.fitting.seen_surface import FACING, unhidden
 from hoifield.geometry.isosurface import extract_isosurface
 from hoifield.geometry.mesh import face_normals
 from hoifield.geometry.rigid import invert_rigid, transform_points
+from hoifield.geometry.tensor_record import move_record
 from hoifield.renderer.cached_distance import CachedDistance
 from hoifield.renderer.surface_level import rendered_surface_level
 from hoifield.scene.scene import Scene
@@ -35,19 +36,20 @@ def hold_surface(scene: Scene, width: float, seed: int) -> HeldSurface:
     Raises RefusedInput (HF-GEO-002) for a field without a surface.
     """
     values, lower, spacing = scene.object_distance.as_grid(RESOLUTION)
-    level = rendered_surface_level(values.numpy(), spacing, width)
+    level = rendered_surface_level(values.cpu().numpy(), spacing, width)
     return surface_of_grid(CachedDistance((values - level).contiguous(), lower, spacing), seed)
 
 
 def surface_of_grid(distance: CachedDistance, seed: int) -> HeldSurface:
     """Points drawn uniformly by area on the zero level of a grid."""
-    mesh = extract_isosurface(distance.values.numpy(), distance.lower.double().numpy(), distance.spacing)
+    mesh = extract_isosurface(distance.values.cpu().numpy(), distance.lower.double().cpu().numpy(), distance.spacing)
     normals, areas = face_normals(mesh)
     generator = np.random.default_rng((seed, 78))
     chosen = generator.choice(len(areas), size=POINTS, p=areas / areas.sum())
     corner = generator.dirichlet((1.0, 1.0, 1.0), size=POINTS)
     points = np.einsum("pk,pkx->px", corner, mesh.vertices[mesh.faces[chosen]])
-    return HeldSurface(distance, torch.tensor(points, dtype=torch.float32), torch.tensor(normals[chosen], dtype=torch.float32))
+    surface = HeldSurface(distance, torch.tensor(points, dtype=torch.float32), torch.tensor(normals[chosen], dtype=torch.float32))
+    return move_record(surface, distance.values.device)
 
 
 @torch.no_grad()

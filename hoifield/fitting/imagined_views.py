@@ -47,6 +47,10 @@ class Imagination:
     category: str
     """One of CATEGORIES."""
 
+    def on(self, device: torch.device) -> "Imagination":
+        """The same with a network that computes on the device."""
+        return Imagination(self.prior.on(device), self.category)
+
 
 @dataclass(frozen=True)
 class ImaginedRays:
@@ -79,13 +83,13 @@ def imagine_unseen(
     for _ in range(VIEWS):
         row = int(generator.integers(scene.frames.frame_count))
         hand, T_view_object = _draw_side(scene, row, generator)
-        hands.append(torch.from_numpy(hand))
+        hands.append(torch.from_numpy(hand).to(scene.device))
         looks.append(look_at_field(scene.object_distance.query, lookup, T_view_object))
     known = torch.stack([_known(scene, pixels, lookup, look) for look in looks])
     shown = torch.cat([look.picture() for look in looks])
     first = EARLIEST + (LATEST - EARLIEST) * progress
-    drawn = torch.randn(shown.shape, generator=torch.Generator().manual_seed(seed))
-    noisy = add_noise(shown, drawn, torch.full((VIEWS,), first))
+    drawn = torch.randn(shown.shape, generator=torch.Generator().manual_seed(seed)).to(shown)
+    noisy = add_noise(shown, drawn, torch.full((VIEWS,), first, device=scene.device))
     fixed = known.reshape(VIEWS, 1, *shown.shape[-2:])
     denoise = imagination.prior.denoiser(torch.stack(hands), imagination.category)
     believed = settled(walk_back(noisy, denoise, first, WALK, lambda picture: torch.where(fixed, shown, picture.clamp(-1, 1))))
@@ -97,10 +101,10 @@ def _draw_side(scene: Scene, row: int, generator: np.random.Generator) -> tuple[
     """The first hand of a frame from a random side, and where the object lies in that view; left hands are mirrored."""
     actor, poses = scene.hands()[0]
     rows = torch.tensor([row])
-    posed = actor.model.pose(poses.shape(), poses.pose(rows), torch.eye(4)[None])
-    vertices, faces = posed.vertices[0].double().numpy(), actor.model.faces.numpy()
-    rest = actor.model.shaped(poses.shape())[0].double().numpy()
-    centre = posed.keypoints[0].double().numpy().mean(0)
+    posed = actor.model.pose(poses.shape(), poses.pose(rows), torch.eye(4, device=scene.device)[None])
+    vertices, faces = posed.vertices[0].double().cpu().numpy(), actor.model.faces.cpu().numpy()
+    rest = actor.model.shaped(poses.shape())[0].double().cpu().numpy()
+    centre = posed.keypoints[0].double().cpu().numpy().mean(0)
     mirror = np.eye(3)
     if poses.side == "left":
         mirror[0, 0] = -1.0
@@ -112,15 +116,15 @@ def _draw_side(scene: Scene, row: int, generator: np.random.Generator) -> tuple[
     T_view_hand = torch.eye(4)
     T_view_hand[:3, :3] = torch.from_numpy(view.R_view_hand @ mirror).float()
     T_view_hand[:3, 3] = -torch.from_numpy(view.R_view_hand @ view.centre).float()
-    return picture, T_view_hand @ T_hand_object
+    return picture, T_view_hand.to(scene.device) @ T_hand_object
 
 
 def _known(scene: Scene, pixels: FramePixels, lookup: CachedDistance, look: FieldLook) -> Bool[Tensor, "ray"]:
     """Rays on surface that the clip has shown, and rays that pass beside everything that silhouettes leave room for."""
-    known = torch.zeros(len(look.cover), dtype=torch.bool)
+    known = torch.zeros(len(look.cover), dtype=torch.bool, device=look.cover.device)
     known[look.cover] = find_seen(scene, pixels, lookup, look.surface[look.cover], look.normal[look.cover])
     if scene.hull is not None:
-        along = torch.linspace(0, VIEW_EXTENT, 64)
+        along = torch.linspace(0, VIEW_EXTENT, 64, device=look.origin.device)
         points = look.origin[:, None] + along[None, :, None] * look.direction
         distance = lookup_grid(scene.hull.values, scene.hull.lower, scene.hull.spacing, points.reshape(-1, 3))
         beside = distance.reshape(len(look.origin), -1).amin(1) > OUTSIDE_HULL
@@ -154,7 +158,7 @@ def imagined_loss(field: DistanceField, rays: ImaginedRays, count: int, generato
     """
     if len(rays.covered) == 0:
         return field.table.sum() * 0.0
-    chosen = torch.randint(len(rays.covered), (min(count, len(rays.covered)),), generator=generator)
+    chosen = torch.randint(len(rays.covered), (min(count, len(rays.covered)),), generator=generator).to(rays.covered.device)
     both = rays.covered[chosen] & rays.to_cover[chosen]
     at_surface = field.query(rays.surface[chosen][both])
     slope = (at_surface.gradient.detach() * rays.direction[chosen][both]).sum(1).clamp(max=-0.2)

@@ -11,11 +11,11 @@ from hoifield.actors.pose_limits import limit_excess
 from hoifield.actors.skinned_model import SkinnedModel
 from hoifield.fitting.adam import NamedAdam
 from hoifield.fitting.held_surface import HeldSurface, in_camera, weigh_sight
+from hoifield.fitting.run_field_stage import values_of
 from hoifield.fitting.stage import PlacementStage
 from hoifield.geometry.cameras import project
 from hoifield.geometry.rigid import invert_rigid, transform_points
 from hoifield.geometry.sample_pictures import sample_pictures
-from hoifield.geometry.trilinear import lookup_distance
 from hoifield.losses.contact import attraction_loss, penetration_loss
 from hoifield.losses.depth_order import depth_order_loss, object_before
 from hoifield.losses.hand_outline import covered_outline_loss, inside_mask_loss
@@ -58,7 +58,7 @@ class PlacementEvidence:
 
 
 def thin_model(model: SkinnedModel, every: int) -> tuple[SkinnedModel, Float[Tensor, "zone_vertex"]]:
-    """The model with each `every`-th vertex and all contact-zone vertices, and the places of the latter among the kept ones.
+    """The model with each `every`-th vertex and all contact-zone vertices, and the places of the latter among the kept ones, on the model's device.
 
     Posing costs by vertex, and contact needs no triangle.
     """
@@ -76,7 +76,7 @@ def thin_model(model: SkinnedModel, every: int) -> tuple[SkinnedModel, Float[Ten
         pose_directions=correctives,
         fingertip_vertices=(thumb, index, middle, ring, little),
     )
-    return thinned, place[zone]
+    return thinned, place[zone].to(model.template.device)
 
 
 SIGHT_EVERY = 25
@@ -109,7 +109,7 @@ def refine_placement(scene: Scene, stage: PlacementStage, surface: HeldSurface, 
     starts = {name: parameter.detach().clone() for name, parameter, _ in movable}
     trust = [_trust(poses, actor.model, seen, scene.K) for (actor, poses), seen in zip(scene.hands(), evidence.hands)]
     history = []
-    sight = torch.zeros(0)
+    sight = torch.zeros(0, device=scene.device)
     for step in range(stage.steps):
         if stage.same_colour > 0 and step % SIGHT_EVERY == 0:
             sight = weigh_sight(surface, frames.T_camera_object())
@@ -122,7 +122,7 @@ def refine_placement(scene: Scene, stage: PlacementStage, surface: HeldSurface, 
         total.backward()
         if optimiser.gradients_are_finite():
             optimiser.step(1.0 if step < stage.steps // 2 else 0.5)
-        history.append({name: float(loss.detach()) for name, loss in losses.items()})
+        history.append(values_of(losses))
     return history
 
 
@@ -145,7 +145,7 @@ def _placement_losses(
     for number, (_, poses) in enumerate(scene.hands()):
         for name, loss in _hand_losses(number, poses, stage, surface, evidence, thinned[number], trust[number], T_object_camera, scene.K).items():
             losses[name] = losses[name] + loss if name in losses else loss
-    smooth, small = torch.zeros(()), torch.zeros(())
+    smooth, small = torch.zeros((), device=scene.device), torch.zeros((), device=scene.device)
     everywhere = torch.ones_like(frames.time_s)
     for name, parameter, size in (("object_rotation", frames.object_rotation, 0.05), ("object_translation", frames.object_translation, 0.005)):
         small = small + small_correction_loss(parameter - starts[name], everywhere, size)
@@ -179,11 +179,8 @@ def _hand_losses(
     T_camera_hand = poses.T_camera_hand()
     posed = model.pose(poses.shape(), poses.pose(), T_camera_hand)
     local = transform_points(T_object_camera, posed.vertices)
-    shape = local.shape[:2]
-    rows = torch.zeros(local.shape[0] * local.shape[1], dtype=torch.int64)
     grid = surface.distance
-    distance, _ = lookup_distance(grid.values[None], rows, local.reshape(-1, 3), grid.lower[None], torch.tensor([grid.spacing]))
-    distance = distance.reshape(shape)
+    distance = grid.lookup(local.reshape(-1, 3)).reshape(local.shape[:2])
     seen = evidence.hands[number]
     pixels = project(posed.vertices, K)
     front = _front_vertices(posed.vertices.detach(), pixels.detach(), evidence)
@@ -237,7 +234,7 @@ def _labels_at(pixels: Float[Tensor, "frame vertex 2"], evidence: PlacementEvide
     local = (pixels - evidence.corner[:, None]).floor().long()
     inside = (local >= 0).all(-1) & (local[..., 0] < columns) & (local[..., 1] < rows)
     x, y = local[..., 0].clamp(0, columns - 1), local[..., 1].clamp(0, rows - 1)
-    label = evidence.entity[torch.arange(frames)[:, None], y, x].long()
+    label = evidence.entity[torch.arange(frames, device=x.device)[:, None], y, x].long()
     return torch.where(inside, label, torch.full_like(label, -1))
 
 
@@ -250,5 +247,5 @@ def _front_vertices(
     width, height = columns // CELL + 1, rows // CELL + 1
     flat = cell[..., 1].clamp(0, height - 1) * width + cell[..., 0].clamp(0, width - 1)
     depth = vertices[..., 2]
-    nearest = torch.full((frames, width * height), float("inf")).scatter_reduce(1, flat, depth, "amin")
+    nearest = torch.full((frames, width * height), float("inf"), device=depth.device).scatter_reduce(1, flat, depth, "amin")
     return depth < nearest.gather(1, flat) + FRONT_DEPTH

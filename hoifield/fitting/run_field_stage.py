@@ -16,6 +16,7 @@ from hoifield.fitting.imagined_views import Imagination, ImaginedRays, imagine_u
 from hoifield.fitting.parameter_groups import parameters_of
 from hoifield.fitting.schedule import rate_factor, surface_width
 from hoifield.fitting.stage import FieldStage
+from hoifield.geometry.tensor_record import move_record
 from hoifield.losses.motion import held_gauge_loss, small_correction_loss, smooth_correction_loss
 from hoifield.losses.pixel_agreement import colour_loss, hand_before_object_loss, label_loss
 from hoifield.losses.surface import eikonal_loss, interpenetration_loss, sparsity_loss
@@ -89,7 +90,7 @@ def take_field_step(
     """One step: pixels drawn, rays rendered, losses, gradients, and the update where those are finite. `lookup` is `read_object_grid`'s."""
     progress = step / stage.steps
     generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
-    batch = _draw(pixels, scene.frames.frame_count, stage, np.random.default_rng((seed, step)))
+    batch = move_record(_draw(pixels, scene.frames.frame_count, stage, np.random.default_rng((seed, step))), scene.device)
     sampling = SamplingConfig(surface_width(progress, stage.width_start, stage.width_end), stage.object_samples, stage.hand_samples)
     losses = field_losses(scene, stage, batch, lookup, sampling, generator)
     if imagined is not None:
@@ -100,7 +101,12 @@ def take_field_step(
     finite = optimiser.gradients_are_finite()
     if finite:
         optimiser.step(rate_factor(progress), held_parameters(optimiser, stage, progress))
-    return StepReport(step, float(total.detach()), {name: float(loss.detach()) for name, loss in losses.items()}, not finite)
+    return StepReport(step, float(total.detach()), values_of(losses), not finite)
+
+
+def values_of(losses: dict[str, Float[Tensor, ""]]) -> dict[str, float]:
+    """Losses as numbers, fetched from their device at once."""
+    return dict(zip(losses, torch.stack(list(losses.values())).detach().tolist()))
 
 
 def fading(progress: float) -> float:
@@ -150,7 +156,7 @@ def field_losses(
     order = hand_before_object_loss(trace.alone_opacity, rendering.entity_weight, batch.label, batch.certain)
     losses["depth_order"] = weights.depth_order * order
     field = scene.object_distance
-    anywhere = field.lower + torch.rand(1024, 3, generator=generator) * (field.upper - field.lower)
+    anywhere = field.lower + torch.rand(1024, 3, generator=generator).to(scene.device) * (field.upper - field.lower)
     sampled = field.query(anywhere)
     losses["eikonal"] = weights.eikonal * eikonal_loss(torch.cat([trace.object_gradient, sampled.gradient]))
     losses["sparsity"] = weights.sparsity * sparsity_loss(sampled.signed_distance, 0.01)

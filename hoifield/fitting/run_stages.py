@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, assert_never
 
+import torch
 from torch import Tensor
 
 from hoifield.errors import Interrupted
@@ -17,6 +18,7 @@ from hoifield.fitting.placement_evidence import gather_placement_evidence
 from hoifield.fitting.refine_placement import refine_placement
 from hoifield.fitting.run_field_stage import StepClock, StepReport, build_optimiser, run_field_stage
 from hoifield.fitting.stage import FieldStage, PlacementStage, Stage, last_width
+from hoifield.geometry.tensor_record import move_record
 from hoifield.observations.observations import Observations
 from hoifield.scene.scene import Scene
 
@@ -41,7 +43,7 @@ class FitListener(Protocol):
         """One step of a stage."""
 
     def stage_ended(self, name: str, scene: Scene) -> None:
-        """A stage is done; its checkpoint follows."""
+        """A stage is done, with this scene, on the CPU; its checkpoint follows."""
 
     def stop_requested(self) -> bool:
         """Whether to save and stop."""
@@ -80,7 +82,7 @@ def run_stages(scene: Scene, plan: FitPlan, observations: Observations, pixels: 
             case _:
                 assert_never(stage)
         saved = {}
-        listener.stage_ended(stage.name, scene)
+        listener.stage_ended(stage.name, scene.on(torch.device("cpu")))
         after = FitPosition(number + 1, 0)
         store.commit_checkpoint(_serial(plan, after), lambda path, at=after: write_checkpoint(path, scene, {}, at))  # type: ignore[misc]
 
@@ -124,7 +126,7 @@ class _FieldStageRunner:
 def _run_placement(
     scene: Scene, plan: FitPlan, number: int, stage: PlacementStage, observations: Observations, pixels: FramePixels, listener: FitListener
 ) -> None:
-    evidence = gather_placement_evidence(observations, pixels, plan.seed)
+    evidence = move_record(gather_placement_evidence(observations, pixels, plan.seed), scene.device)
     surface = hold_surface(scene, last_width(plan.stages[:number]), plan.seed)
     history = refine_placement(scene, stage, surface, evidence)
     for step, losses in enumerate(history):

@@ -25,7 +25,7 @@ def find_seen(
     scene: Scene, pixels: FramePixels, lookup: CachedDistance, points: Float[Tensor, "point 3"], normals: Float[Tensor, "point 3"]
 ) -> Bool[Tensor, "point"]:
     """Whether points of the surface (object frame, unit normals) face the camera, unhidden, on pixels of the object, in enough frames."""
-    count = torch.zeros(len(points), dtype=torch.int64)
+    count = torch.zeros(len(points), dtype=torch.int64, device=points.device)
     for row in np.unique(np.linspace(0, scene.frames.frame_count - 1, LOOKED_AT).round().astype(int)).tolist():
         T = scene.frames.T_camera_object(torch.tensor([row]))[0]
         camera = invert_rigid(T[None])[0, :3, 3]
@@ -39,18 +39,18 @@ def find_seen(
 
 def _on_object(pixels: FramePixels, row: int, projected: Float[Tensor, "point 3"]) -> Bool[Tensor, "point"]:
     """Whether points fall on pixels labelled as the object."""
-    place = (projected[:, :2] / projected[:, 2:]).floor().long().numpy() - pixels.corner[row]
+    place = (projected[:, :2] / projected[:, 2:]).floor().long().cpu().numpy() - pixels.corner[row]
     entity: Int[np.ndarray, "height width"] = pixels.entities[row]
     height, width = entity.shape
     inside = (place >= 0).all(1) & (place[:, 0] < width) & (place[:, 1] < height)
     clipped = np.clip(place, 0, [width - 1, height - 1])
-    return torch.from_numpy(inside & (entity[clipped[:, 1], clipped[:, 0]] == 0))
+    return torch.from_numpy(inside & (entity[clipped[:, 1], clipped[:, 0]] == 0)).to(projected.device)
 
 
 def unhidden(lookup: CachedDistance, points: Float[Tensor, "point 3"], sight: Float[Tensor, "point 3"]) -> Bool[Tensor, "point"]:
     """Whether nothing of the object itself stands between points and the camera."""
     if len(points) == 0:
-        return torch.zeros(0, dtype=torch.bool)
-    away = torch.linspace(0.006, LEAVING, LEAVING_STEPS)
+        return torch.zeros(0, dtype=torch.bool, device=points.device)
+    away = torch.linspace(0.006, LEAVING, LEAVING_STEPS, device=points.device)
     on_the_way = points[:, None] + away[None, :, None] * sight[:, None]
     return lookup.lookup(on_the_way.reshape(-1, 3)).reshape(len(points), LEAVING_STEPS).amin(1) > 0

@@ -16,7 +16,7 @@ def object_before(
 ) -> Float[Tensor, "frame vertex"]:
     """Smallest signed distance (m) of the object between each camera-frame point and the camera: negative where the object hides it."""
     towards = -vertices / vertices.norm(dim=-1, keepdim=True)
-    steps = torch.tensor(TOWARDS_CAMERA)
+    steps = torch.tensor(TOWARDS_CAMERA, device=vertices.device)
     with torch.no_grad():
         points = vertices[:, :, None] + steps[:, None] * towards[:, :, None]
         first = _object_distance(grid, T_object_camera, points.flatten(1, 2)).reshape(points.shape[:3]).argmin(-1)

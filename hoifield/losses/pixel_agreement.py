@@ -38,7 +38,7 @@ def label_loss(
 
     What lies behind a hand or behind the object is unknown: there the other entities may be (`hand_before_object_loss`).
     """
-    entities = torch.arange(alone_opacity.shape[1])
+    entities = torch.arange(alone_opacity.shape[1], device=label.device)
     wanted = label[:, None] == entities
     empty = (label < 0)[:, None].expand_as(wanted)
     stopped = -torch.log(alone_opacity.clamp(min=LEAST_SHARE))

@@ -5,7 +5,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from hoifield.geometry.cameras import pixel_directions
-from hoifield.geometry.trilinear import lookup_distance
+from hoifield.geometry.trilinear import lookup_grid
 from hoifield.renderer.cached_distance import CachedDistance
 from hoifield.renderer.closest_approach import closest_approach
 
@@ -34,13 +34,8 @@ def silhouette_loss(
     local = directions @ rotation.transpose(1, 2)
     closest_along = closest_approach(grid, origins.detach().reshape(-1, 3), local.detach().reshape(-1, 3), ALONG_RAY).reshape(frames, count)
     closest = origins + local * closest_along[..., None]
-    signed = _lookup(grid, closest.reshape(-1, 3))
+    signed = lookup_grid(grid.values, grid.lower, grid.spacing, closest.reshape(-1, 3))
     in_pixels = signed.reshape(frames, count) * (K[0, 0] / depth)[:, None]
     error = RIM * torch.nn.functional.softplus(torch.where(inside, in_pixels, -in_pixels) / RIM) / 3.0
     squared = error**2
     return (squared / (1.0 + squared)).mean()
-
-
-def _lookup(grid: CachedDistance, points: Float[Tensor, "point 3"]) -> Float[Tensor, "point"]:
-    rows = torch.zeros(len(points), dtype=torch.int64)
-    return lookup_distance(grid.values[None], rows, points, grid.lower[None], torch.tensor([grid.spacing]))[0]

@@ -23,6 +23,7 @@ from hoifield.runlog.stop_request import StopRequest
 from hoifield.scene.initialise import initialise_scene
 from hoifield.scene.scene import Scene
 
+CPU = torch.device("cpu")
 LOG_EVERY = 25
 """Steps between two lines of metrics.jsonl."""
 
@@ -40,12 +41,18 @@ def fit_observations(
     preset: Preset,
     listener: "RunListener",
     imagination: Imagination | None = None,
+    device: torch.device = CPU,
 ) -> tuple[FitResult, float]:
-    """The result (its summary left empty) and the fitted scene's peak signal-to-noise ratio, dB. Errors of the stages."""
+    """The result (its summary left empty) and the fitted scene's peak signal-to-noise ratio, dB. Errors of the stages.
+
+    Stages run on `device`; what comes before and after them, on the CPU.
+    """
     torch.manual_seed(preset.scene.seed)
     pixels = load_frame_pixels(clip, observations)
-    scene = initialise_scene(observations, clip.time_s, pixels.camera, actors, preset.scene)
+    scene = initialise_scene(observations, clip.time_s, pixels.camera, actors, preset.scene).on(device)
+    imagination = None if imagination is None else imagination.on(device)
     run_stages(scene, FitPlan(preset.stages, preset.scene.seed, imagination=imagination), observations, pixels, run, listener)
+    scene = scene.on(CPU)
     width = last_width(preset.stages)
     return collect_result(scene, observations, clip, actors, preset.mesh_resolution, width), measure_psnr(scene, pixels, width, preset.scene.seed)
 

@@ -10,10 +10,10 @@ from typing import Any, Literal, assert_never
 from hoifield.actors.choose_actor import load_actor
 from hoifield.clip.clip import Clip
 from hoifield.clip.open_clip import open_clip
-from hoifield.errors import MissingDependency
 from hoifield.fitting.imagined_views import Imagination
 from hoifield.observations.observations import Observations
 from hoifield.observations.observations_folder import load_observations, save_observations
+from hoifield.pipelines.choose_device import DeviceChoice, choose_device
 from hoifield.pipelines.fit_observations import RunListener, StepAnnounce, fit_observations
 from hoifield.pipelines.observe import Announce, ObserveConfig, observe_clip
 from hoifield.pipelines.presets import Preset, PresetName, build_preset, for_loose_poses
@@ -37,7 +37,8 @@ class FitVideoConfig:
     observe: ObserveConfig
     preset: Literal["auto"] | PresetName | Preset = "auto"
     """A name, or the work itself."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: DeviceChoice = "auto"
+    """What the stages run on; it changes the time they take, and the last digits of what they come to."""
     most_frames: int | None = None
     seed: int = 0
     category: str = "unknown"
@@ -60,6 +61,7 @@ class FitOutcome:
 def fit_video(path: Path, out: Path, config: FitVideoConfig, announce: Announce, announce_step: StepAnnounce) -> FitOutcome:
     """Reconstructs hand and object of one clip into the run folder `out`; called again, it resumes, or says that it is done."""
     started = time.monotonic()
+    device = choose_device(config.device)
     preset, imagination = choose_preset(config), choose_imagination(config, announce)
     clip = open_clip(path)
     announce(f"clip {clip.name}: {clip.frame_count} frames, {clip.width} x {clip.height}, {clip.frames_per_second:.1f} per second")
@@ -80,18 +82,18 @@ def fit_video(path: Path, out: Path, config: FitVideoConfig, announce: Announce,
         stop.raise_if_requested()
         if observations.readiness.verdict == "refuse":
             seconds = {"observe": observed_s, "fit": 0.0, "total": observed_s}
-            write_refused_outputs(run, clip, observations, summarise_refusal(clip, observations, preset.name, config.seed, seconds))
+            write_refused_outputs(run, clip, observations, summarise_refusal(clip, observations, preset.name, device.type, config.seed, seconds))
             return _outcome(out, was_done=False)
         actors = {hand.side: load_actor(config.observe.actor, hand.side) for hand in observations.hands}
         if not posed_by_motion(observations):
             preset = for_loose_poses(preset)
         picturer = StagePictures(run.path, clip, observations, actors, preset.stages)
         listener = RunListener(run, preset.stages, stop, announce_step, picturer.keep)
-        announce(f"fitting {len(observations.fit_frames)} frames ({preset.name})")
-        result, psnr_db = fit_observations(run, clip, observations, actors, preset, listener, imagination)
+        announce(f"fitting {len(observations.fit_frames)} frames ({preset.name}, {device.type})")
+        result, psnr_db = fit_observations(run, clip, observations, actors, preset, listener, imagination, device)
         total_s = time.monotonic() - started
         seconds = {"observe": observed_s, "fit": total_s - observed_s, "total": total_s}
-        result = summarise(result, clip, observations, actors, preset.name, config.seed, seconds, psnr_db)
+        result = summarise(result, clip, observations, actors, preset.name, device.type, config.seed, seconds, psnr_db)
         announce("writing the result, the overlay and the report")
         write_run_outputs(run, clip, result, observations, actors)
         return _outcome(out, was_done=False)
@@ -105,9 +107,7 @@ def posed_by_motion(observations: Observations) -> bool:
 
 
 def choose_preset(config: FitVideoConfig) -> Preset:
-    """The preset that the options come to on this machine. Raises MissingDependency (HF-DEV-001) for a device that is not served."""
-    if config.device == "cuda":
-        raise MissingDependency("HF-DEV-001", "this version fits on the CPU only", "leave --device out")
+    """The preset that the options come to on this machine."""
     named = "draft" if config.preset == "auto" else config.preset
     preset = named if isinstance(named, Preset) else build_preset(named, config.seed)
     return preset if config.most_frames is None else replace(preset, most_frames=config.most_frames)

@@ -28,6 +28,7 @@ def summarise(
     observations: Observations,
     actors: dict[Side, SkinnedModel],
     preset: str,
+    device: str,
     seed: int,
     seconds: dict[str, float],
     psnr_db: float,
@@ -48,7 +49,7 @@ def summarise(
         "reasons": [_plain(reason) for reason in reasons],
         "clip": describe_clip(clip),
         "preset": preset,
-        "device": "cpu",
+        "device": device,
         "seconds": seconds,
         "quality": {
             "mask_iou_hand": _median(agreement.hand_iou),
@@ -69,7 +70,7 @@ def summarise(
     return replace(result, object_confidence=object_confidence, summary=summary)
 
 
-def summarise_refusal(clip: Clip, observations: Observations, preset: str, seed: int, seconds: dict[str, float]) -> dict[str, Any]:
+def summarise_refusal(clip: Clip, observations: Observations, preset: str, device: str, seed: int, seconds: dict[str, float]) -> dict[str, Any]:
     """The summary of a clip that is not fitted, with the reasons."""
     nothing = {"mask_iou_hand": None, "mask_iou_object": None, "psnr_db": None, "penetration_mean_mm": None, "contact_fraction": None}
     return {
@@ -77,7 +78,7 @@ def summarise_refusal(clip: Clip, observations: Observations, preset: str, seed:
         "reasons": [_plain(reason) for reason in observations.readiness.reasons],
         "clip": describe_clip(clip),
         "preset": preset,
-        "device": "cpu",
+        "device": device,
         "seconds": seconds,
         "quality": nothing,
         "confidence": {"object_shape": 0.0, "object_pose": 0.0, "hand_pose": 0.0},

@@ -1,5 +1,6 @@
 """The geometry prior as this project taught it: what it says about one kind of object in one hand."""
 
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -26,11 +27,15 @@ class GeometryPrior:
 
     def denoiser(self, hand: Float[Tensor, "picture channel=8 row column"], category: str, guidance: float = 1.0) -> Denoiser:
         """What it says of pictures of an object of that category (one of CATEGORIES) in those hands; guidance pulls away from any object."""
-        word = torch.full((len(hand),), CATEGORIES.index(category))
+        word = torch.full((len(hand),), CATEGORIES.index(category), device=hand.device)
         nothing = torch.zeros_like(hand), torch.zeros_like(word)
         return guided(
             lambda noisy, time: self.network(noisy, time, hand, word), lambda noisy, time: self.network(noisy, time, *nothing), guidance
         )
+
+    def on(self, device: torch.device) -> "GeometryPrior":
+        """A copy whose network computes on the device."""
+        return GeometryPrior(deepcopy(self.network).to(device), self.card)
 
     def sample(
         self, hand: Float[Tensor, "picture channel=8 row column"], category: str, seed: int, steps: int = 24, guidance: float = 1.0

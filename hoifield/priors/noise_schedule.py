@@ -51,7 +51,7 @@ def walk_back(noisy: Tensor, denoise: Denoiser, first: float, steps: int, settle
 
     `settle` may replace what each step believes the picture to be, for instance by what is known of it.
     """
-    times = torch.linspace(first, 0.0, steps + 1)
+    times = torch.linspace(first, 0.0, steps + 1, device=noisy.device)
     picture = noisy
     for now, after in zip(times[:-1], times[1:], strict=True):
         time = now.expand(len(noisy))

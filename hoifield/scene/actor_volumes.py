@@ -9,6 +9,7 @@ from torch import Tensor
 
 from hoifield.actors.skinned_model import SkinnedModel
 from hoifield.geometry.mesh_distance import MeshDistance
+from hoifield.geometry.tensor_record import move_record
 from hoifield.geometry.trilinear import lookup_distance
 
 
@@ -32,7 +33,7 @@ class ActorVolumes:
 
     def nearest_canonical(self, row: Int[Tensor, "point"], points: Float[Tensor, "point 3"]) -> Float[Tensor, "point 3"]:
         """Rest-pose position of wrist-frame points: that of the nearest grid point, plus the offset from it."""
-        size = torch.tensor(self.distance.shape[1:]) - 1
+        size = torch.tensor(self.distance.shape[1:], device=points.device) - 1
         position = (points - self.lower[row]) / self.spacing[row, None]
         cell = position.round().long().clamp(min=0)
         cell = torch.minimum(cell, size)
@@ -46,15 +47,18 @@ def build_actor_volumes(
     resolution: int,
     margin: float = 0.015,
 ) -> ActorVolumes:
-    """Volumes of `resolution` points a side around the posed hand of each frame; `margin` metres beyond its box."""
-    identity = torch.eye(4).expand(len(pose), 4, 4)
+    """Volumes of `resolution` points a side around the posed hand of each frame; `margin` metres beyond its box.
+
+    Distances are worked out on the CPU; the volumes lie where `pose` does.
+    """
+    identity = torch.eye(4, device=pose.device).expand(len(pose), 4, 4)
     with torch.no_grad():
         posed = model.pose(shape, pose, identity)
         rest, _ = model.shaped(shape)
-    vertices = posed.vertices.double().numpy()
-    transforms = posed.T_camera_joint.double().numpy()
-    faces = model.faces.numpy()
-    weights = model.weights.double().numpy()
+    vertices = posed.vertices.double().cpu().numpy()
+    transforms = posed.T_camera_joint.double().cpu().numpy()
+    faces = model.faces.cpu().numpy()
+    weights = model.weights.double().cpu().numpy()
     query = MeshDistance(vertices[0], faces)
     distances, canonicals, lowers, spacings = [], [], [], []
     for frame in range(len(pose)):
@@ -73,12 +77,13 @@ def build_actor_volumes(
         canonicals.append(canonical.reshape(*grid, 3).astype(np.float16))
         lowers.append(lower)
         spacings.append(spacing)
-    return ActorVolumes(
+    volumes = ActorVolumes(
         distance=torch.from_numpy(np.stack(distances)),
         canonical=torch.from_numpy(np.stack(canonicals)),
         lower=torch.tensor(np.stack(lowers), dtype=torch.float32),
         spacing=torch.tensor(spacings, dtype=torch.float32),
     )
+    return move_record(volumes, pose.device)
 
 
 def solve_each(matrices: Float[np.ndarray, "point 3 3"], vectors: Float[np.ndarray, "point 3"]) -> Float[np.ndarray, "point 3"]:

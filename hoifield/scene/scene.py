@@ -1,5 +1,7 @@
 """The scene of one clip: object, hands and background, with their poses over the fitted frames; camera frame, metres."""
 
+from copy import deepcopy
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -9,6 +11,7 @@ from hoifield.fields.colour_grid import ColourGrid
 from hoifield.fields.distance_field import DistanceField, DistanceSample
 from hoifield.fields.radiance_field import BackgroundField
 from hoifield.geometry.cameras import Camera
+from hoifield.geometry.tensor_record import move_record
 from hoifield.scene.actor_entity import ActorEntity
 from hoifield.scene.frame_table import FrameTable, HandPoses
 from hoifield.scene.hull_bound import HullBound
@@ -44,7 +47,22 @@ class Scene(nn.Module):
     @property
     def K(self) -> Float[Tensor, "3 3"]:
         """Intrinsic matrix of the working pictures."""
-        return torch.tensor(self.camera.K, dtype=torch.float32)
+        return torch.tensor(self.camera.K, dtype=torch.float32, device=self.device)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the scene lies, and everything is computed."""
+        return self.background_code.device
+
+    def on(self, device: torch.device) -> "Scene":
+        """This scene where it lies on the device already, else a copy of it there."""
+        if self.device == device:
+            return self
+        moved = deepcopy(self).to(device)
+        for actor, _ in moved.hands():
+            actor.model, actor.volumes = move_record(actor.model, device), move_record(actor.volumes, device)
+        moved.hull = None if moved.hull is None else move_record(moved.hull, device)
+        return moved
 
     @property
     def entity_count(self) -> int:
