@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+TEST_STAMP := $(VENV)/.installed-for-tests
 export OMP_WAIT_POLICY := passive
 export PYTHONUNBUFFERED := 1
 
@@ -13,7 +14,7 @@ demo: $(STAMP)
 	$(BIN)/hoifield fit --video demo/clip/clip.mp4 --out demo/run --preset draft
 	@echo "report: demo/run/report/report.html"
 
-test: $(STAMP) lint
+test: $(TEST_STAMP) lint
 	$(BIN)/python -m pytest
 
 lint: $(STAMP)
@@ -29,6 +30,10 @@ $(STAMP): requirements.lock setup.py pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $(STAMP)
+
+$(TEST_STAMP): $(STAMP) requirements-test.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-test.lock
+	touch $(TEST_STAMP)
 
 clean:
 	rm -rf $(VENV) demo

@@ -7,8 +7,12 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import torch
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+if not torch.cuda.is_available():
+    # Triton's kernels then run in its interpreter, on the CPU; it is told before they are imported.
+    os.environ.setdefault("TRITON_INTERPRET", "1")
 
 REAL_DATA = Path(os.environ.get("HOIFIELD_TEST_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 

@@ -44,10 +44,8 @@ def address(array: np.ndarray) -> ctypes.c_void_p:
 
 def written_by_hand(library: ctypes.CDLL, layout: HashGridLayout) -> tuple[Callable[[], None], np.ndarray, np.ndarray]:
     """The same work on the same numbers as `encode_work`, and the arrays it fills: four rows a feature, and the table's gradient."""
-    generator = torch.Generator().manual_seed(0)
-    positions = torch.rand(POINTS, 3, generator=generator).t().contiguous().numpy()
-    table = torch.rand(layout.entries, layout.features, generator=generator).numpy()
-    incoming = torch.rand(4, layout.encoded, POINTS, generator=generator).numpy()
+    given, rows, gradients = encode_material(POINTS, layout, torch.device("cpu"))
+    positions, table, incoming = given.t().contiguous().numpy(), rows.numpy(), gradients.numpy()
     scale, side, dense, mask, offset = encode_numba.level_arrays(layout)
     levels = np.zeros(layout.levels, [("scale", "f4"), ("side", "u4"), ("dense", "u4"), ("mask", "u4"), ("offset", "u4")])
     for name, values in zip(levels.dtype.names or (), (scale, side, dense, mask, offset), strict=True):
@@ -65,10 +63,8 @@ def written_by_hand(library: ctypes.CDLL, layout: HashGridLayout) -> tuple[Calla
 
 def kernels_alone(layout: HashGridLayout) -> Callable[[], None]:
     """The default back end's kernels on the same numbers, into arrays that are kept."""
-    generator = torch.Generator().manual_seed(0)
-    positions = torch.rand(POINTS, 3, generator=generator).t().contiguous().numpy().reshape(-1)
-    table = torch.rand(layout.entries, layout.features, generator=generator).numpy().reshape(-1)
-    incoming = torch.rand(4, layout.encoded, POINTS, generator=generator).numpy().reshape(4, -1)
+    given, rows, gradients = encode_material(POINTS, layout, torch.device("cpu"))
+    positions, table, incoming = given.t().contiguous().numpy().reshape(-1), rows.numpy().reshape(-1), gradients.numpy().reshape(4, -1)
     features, jacobian = np.empty(layout.encoded * POINTS, np.float32), np.empty(3 * layout.encoded * POINTS, np.float32)
     gradient, levels = np.empty_like(table), encode_numba.level_arrays(layout)
 
@@ -83,11 +79,8 @@ def kernels_alone(layout: HashGridLayout) -> Callable[[], None]:
 
 def difference(layout: HashGridLayout, out: np.ndarray, gradient: np.ndarray) -> float:
     """Largest relative difference of features, Jacobian and table gradient from the default back end's."""
-    generator = torch.Generator().manual_seed(0)
-    positions = torch.rand(POINTS, 3, generator=generator)
-    table = torch.rand(layout.entries, layout.features, generator=generator).requires_grad_()
-    incoming = torch.rand(4, layout.encoded, POINTS, generator=generator)
-    found = encode(positions, table, layout)
+    positions, table, incoming = encode_material(POINTS, layout, torch.device("cpu"))
+    found = encode(positions, table.requires_grad_(), layout)
     (to_table,) = torch.autograd.grad((found.features, found.jacobian), table, (incoming[0].t(), incoming[1:].permute(2, 1, 0)))
     expected = (found.features.t(), found.jacobian.permute(2, 1, 0), to_table)
     pairs = zip((out[0], out[1:], gradient), expected, strict=True)
@@ -107,7 +100,7 @@ def main() -> None:
             by_hand, out, gradient = written_by_hand(library, layout)
             by_hand()
             apart = difference(layout, out, gradient)
-            for name, other in (("default", encode_work(POINTS, layout)), ("its kernels alone", kernels_alone(layout))):
+            for name, other in (("default", encode_work(POINTS, layout, torch.device("cpu"))), ("its kernels alone", kernels_alone(layout))):
                 other()
                 times = PairedTimes(*zip(*((seconds_of(by_hand), seconds_of(other)) for _ in range(pairs)), strict=True))
                 found = times.as_json()

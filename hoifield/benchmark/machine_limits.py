@@ -3,13 +3,14 @@
 import ctypes
 import gc
 import os
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from hoifield.benchmark.paired_times import seconds_of
 
 COPIED = 2**25
 """32-bit numbers copied: 128 MiB, several times any cache of an ordinary machine."""
@@ -19,7 +20,7 @@ MATRIX = 1536
 
 @dataclass(frozen=True)
 class MachineLimits:
-    """Ceilings of a roofline (Williams et al. 2009), of all threads in use."""
+    """Ceilings of a roofline (Williams et al. 2009), of all threads in use, or of a GPU."""
 
     copy_bytes_per_s: float
     """Bytes read and bytes written, together."""
@@ -27,21 +28,26 @@ class MachineLimits:
     """Multiplications and additions of 32-bit numbers, in a product of matrices."""
 
 
-def measure_limits(repetitions: int = 7, copied: int = COPIED, matrix: int = MATRIX) -> MachineLimits:
+def measure_limits(device: torch.device, repetitions: int = 7, copied: int = COPIED, matrix: int = MATRIX) -> MachineLimits:
     """The best of several repetitions each: a ceiling is what is reached when nobody disturbs."""
-    source, target = torch.zeros(copied), torch.ones(copied)
-    left, right, product = torch.rand(matrix, matrix), torch.rand(matrix, matrix), torch.empty(matrix, matrix)
+    source, target = torch.zeros(copied, device=device), torch.ones(copied, device=device)
+    left, right, product = (torch.ones(matrix, matrix, device=device) for _ in range(3))
     copy_s = _least_seconds(lambda: target.copy_(source), repetitions)
     product_s = _least_seconds(lambda: torch.mm(left, right, out=product), repetitions)
     return MachineLimits(8 * copied / copy_s, 2 * matrix**3 / product_s)
 
 
-def peak_memory_of(work: Callable[[], Any]) -> int | None:
-    """Bytes of resident memory that the process held at most while `work` ran, beyond what it held before.
+def peak_memory_of(work: Callable[[], Any], device: torch.device) -> int | None:
+    """Bytes of the device's memory that the process held at most while `work` ran, beyond what it held before.
 
-    None where the system cannot start that count anew (it needs Linux and glibc).
+    On the CPU resident memory; None where the system cannot start that count anew (it needs Linux and glibc).
     """
     gc.collect()
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
+        work()
+        return torch.cuda.max_memory_allocated(device) - before
     try:
         # Memory that was freed but kept by the allocator would be taken again unnoticed.
         ctypes.CDLL(None).malloc_trim(0)
@@ -53,8 +59,10 @@ def peak_memory_of(work: Callable[[], Any]) -> int | None:
         return None
 
 
-def processor_name() -> str:
-    """The name that the system gives its processor; empty where it gives none."""
+def processor_name(device: torch.device) -> str:
+    """The name that the system gives the device; empty where it gives none."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -73,9 +81,4 @@ def _status_bytes(name: str) -> int:
 
 
 def _least_seconds(work: Callable[[], Any], repetitions: int) -> float:
-    seconds = []
-    for _ in range(repetitions + 1):
-        started = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - started)
-    return min(seconds)
+    return min(seconds_of(work) for _ in range(repetitions + 1))

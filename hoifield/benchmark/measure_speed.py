@@ -21,9 +21,9 @@ from hoifield.benchmark.speed_step import (
     time_field_steps,
     time_placement_steps,
 )
-from hoifield.errors import MissingDependency
 from hoifield.fields.hash_grid_layout import HashGridLayout
 from hoifield.fitting.stage import FieldStage, PlacementStage
+from hoifield.pipelines.choose_device import choose_device
 from hoifield.pipelines.presets import Preset, build_preset
 from hoifield.runlog.provenance import package_versions
 
@@ -97,18 +97,18 @@ class SpeedReport:
 
 
 def measure_speed(config: SpeedConfig, announce: Callable[[str], None]) -> SpeedReport:
-    """Everything, in one process on as many threads as torch has. Raises MissingDependency (HF-DEV-001, HF-DEV-002) for CUDA."""
-    _require_device(config.device)
+    """Everything, in one process on as many threads as torch has. Raises as `choose_device`."""
+    device = choose_device(config.device)
     load_before = load_average()
     announce("drawing a clip of a ball on a hand")
     model, preset = load_actor("anny", "right"), config.preset
-    material = build_material(model, config.frames, preset.scene)
+    material = build_material(model, config.frames, preset.scene, device)
     announce("measuring what the machine can do at most")
-    limits = measure_limits()
+    limits = measure_limits(device)
     announce(f"encoding {config.points} points")
     shape = material.scene.object_distance
-    encode = _time_encode(config.points, shape.layout, config.long_pairs, limits)
-    encode_wide = _time_encode(config.points, config.wide_layout, config.long_pairs, limits)
+    encode = _time_encode(config.points, shape.layout, device, config.long_pairs, limits)
+    encode_wide = _time_encode(config.points, config.wide_layout, device, config.long_pairs, limits)
     announce("timing kernels beside their twins")
     kernels = time_kernels(shape, config.pairs)
     stages: dict[str, PairedTimes] = {}
@@ -128,7 +128,7 @@ def measure_speed(config: SpeedConfig, announce: Callable[[str], None]) -> Speed
     announce("measuring how times grow")
     growth = measure_growth(model, material, preset.scene, longest, config.growth, config.long_pairs)
     return SpeedReport(
-        config.device, processor_name(), torch.get_num_threads(), load_before, package_versions(), limits, preset.name, encode, encode_wide,
+        config.device, processor_name(device), torch.get_num_threads(), load_before, package_versions(), limits, preset.name, encode, encode_wide,
         kernels, stages, longest.name, parts, memory, growth,
     )  # fmt: skip
 
@@ -161,20 +161,8 @@ def speed_as_json(report: SpeedReport) -> dict[str, Any]:
     }
 
 
-def _require_device(device: Literal["cpu", "cuda"]) -> None:
-    match device:
-        case "cpu":
-            return
-        case "cuda":
-            if not torch.cuda.is_available():
-                raise MissingDependency("HF-DEV-002", "PyTorch sees no CUDA device here", "leave --device out to measure the CPU")
-            raise MissingDependency("HF-DEV-001", "this version has kernels for the CPU only", "leave --device out")
-        case _:
-            assert_never(device)
-
-
-def _time_encode(points: int, layout: HashGridLayout, pairs: int, limits: MachineLimits) -> EncodeSpeed:
-    work, cost = encode_work(points, layout), count_encode(points, layout)
+def _time_encode(points: int, layout: HashGridLayout, device: torch.device, pairs: int, limits: MachineLimits) -> EncodeSpeed:
+    work, cost = encode_work(points, layout, device), count_encode(points, layout)
     return EncodeSpeed(points, layout.levels, layout.entries, time_pairs(work, work, pairs), cost, cost.least_seconds(limits))
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 
 from hoifield.geometry.plain_reference import plain_reference
 
@@ -67,7 +68,14 @@ def fit_exponent(sizes: Sequence[float], seconds: Sequence[float]) -> float:
 
 
 def seconds_of(work: Work) -> float:
-    """Clock seconds of one call."""
+    """Clock seconds of one call, until every device has done what it was told."""
+    _await_devices()
     started = time.perf_counter()
     work()
+    _await_devices()
     return time.perf_counter() - started
+
+
+def _await_devices() -> None:
+    if torch.cuda.is_initialized():
+        torch.cuda.synchronize()

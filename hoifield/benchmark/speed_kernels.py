@@ -49,12 +49,15 @@ def count_encode(points: int, layout: HashGridLayout) -> EncodeCost:
     return EncodeCost(positions + 2 * rows + 4 * table, flops)
 
 
-def encode_work(points: int, layout: HashGridLayout) -> Work:
-    """Features, Jacobian and table gradient of that many random points."""
-    generator = torch.Generator().manual_seed(0)
-    positions = torch.rand(points, 3, generator=generator)
-    table = torch.rand(layout.entries, layout.features, generator=generator).requires_grad_()
-    incoming = torch.rand(4, layout.encoded, points, generator=generator)
+def encode_material(points: int, layout: HashGridLayout, device: torch.device) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Random points and table, and gradients to the features (first) and to the three slopes of each point, feature first."""
+    return _random(device, points, 3), _random(device, layout.entries, layout.features), _random(device, 4, layout.encoded, points)
+
+
+def encode_work(points: int, layout: HashGridLayout, device: torch.device) -> Work:
+    """Features, Jacobian and table gradient of `encode_material`."""
+    positions, table, incoming = encode_material(points, layout, device)
+    table.requires_grad_()
 
     def work() -> None:
         encoding = encode(positions, table, layout)
@@ -70,18 +73,18 @@ def time_kernels(field: DistanceField, pairs: int, rays: int = 1024) -> dict[str
         "march": _march_work(field, rays),
         "grid lookup": _lookup_work(field, 24 * rays),
         "closest approach": _approach_work(field, rays),
-        "placing and turning": _placing_work(rays, 10),
-        "compositing": _compositing_work(rays, 24),
+        "placing and turning": _placing_work(field.table.device, rays, 10),
+        "compositing": _compositing_work(field.table.device, rays, 24),
     }
     return {name: time_pairs(work, work, pairs) for name, work in kernels.items()}
 
 
-def _random(*shape: int) -> torch.Tensor:
-    return torch.rand(*shape, generator=torch.Generator().manual_seed(0))
+def _random(device: torch.device, *shape: int) -> torch.Tensor:
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(0)).to(device)
 
 
 def _points_in(field: DistanceField, count: int) -> torch.Tensor:
-    return field.lower + _random(count, 3) * (field.upper - field.lower)
+    return field.lower + _random(field.table.device, count, 3) * (field.upper - field.lower)
 
 
 def _grid_of(field: DistanceField) -> CachedDistance:
@@ -91,7 +94,7 @@ def _grid_of(field: DistanceField) -> CachedDistance:
 
 def _rays_at(field: DistanceField, rays: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Origins around a field, and unit directions through points in it."""
-    directions = torch.nn.functional.normalize(_random(rays, 3) - 0.5, dim=-1)
+    directions = torch.nn.functional.normalize(_random(field.table.device, rays, 3) - 0.5, dim=-1)
     return _points_in(field, rays) - directions * 3 * field.bounds_half_size, directions
 
 
@@ -109,13 +112,13 @@ def _field_work(field: DistanceField, count: int) -> Work:
 
 def _march_work(field: DistanceField, rays: int) -> Work:
     grid, (origins, directions) = CachedDistances.of_one(_grid_of(field)), _rays_at(field, rays)
-    row = torch.zeros(rays, dtype=torch.int64)
+    row = torch.zeros(rays, dtype=torch.int64, device=origins.device)
     return lambda: sample_rays(origins, directions, grid, row, 0.002, 16, torch.Generator().manual_seed(0))
 
 
 def _lookup_work(field: DistanceField, count: int) -> Work:
     grid, points = CachedDistances.of_one(_grid_of(field)), _points_in(field, count)
-    row = torch.zeros(count, dtype=torch.int64)
+    row = torch.zeros(count, dtype=torch.int64, device=points.device)
     return lambda: lookup_distance(grid.values, row, points, grid.lower, grid.spacing)
 
 
@@ -124,10 +127,10 @@ def _approach_work(field: DistanceField, rays: int) -> Work:
     return lambda: closest_approach(grid, origins, directions, 24)
 
 
-def _placing_work(rays: int, near: int) -> Work:
-    ray = torch.arange(rays).repeat_interleave(near)
-    T, directions = torch.eye(4).repeat(rays, 1, 1), torch.nn.functional.normalize(_random(rays, 3) - 0.5, dim=-1)
-    slopes, along = _random(rays * near, 3), torch.ones(rays * near)
+def _placing_work(device: torch.device, rays: int, near: int) -> Work:
+    ray = torch.arange(rays, device=device).repeat_interleave(near)
+    T, directions = torch.eye(4, device=device).repeat(rays, 1, 1), torch.nn.functional.normalize(_random(device, rays, 3) - 0.5, dim=-1)
+    slopes, along = _random(device, rays * near, 3), torch.ones(rays * near, device=device)
 
     def work() -> None:
         moved, gradient = T.clone().requires_grad_(), slopes.clone().requires_grad_()
@@ -137,10 +140,10 @@ def _placing_work(rays: int, near: int) -> Work:
     return work
 
 
-def _compositing_work(rays: int, samples: int) -> Work:
-    slot = torch.arange(rays * samples * 2).reshape(rays, samples, 2)
-    distance, colour, behind = (_random(slot.numel()) - 0.5) * 0.01, _random(slot.numel(), 3), _random(rays, 3)
-    intervals = _random(rays, samples) * 0.004
+def _compositing_work(device: torch.device, rays: int, samples: int) -> Work:
+    slot = torch.arange(rays * samples * 2, device=device).reshape(rays, samples, 2)
+    distance, colour = (_random(device, slot.numel()) - 0.5) * 0.01, _random(device, slot.numel(), 3)
+    behind, intervals = _random(device, rays, 3), _random(device, rays, samples) * 0.004
 
     def work() -> None:
         given, painted = distance.clone().requires_grad_(), colour.clone().requires_grad_()

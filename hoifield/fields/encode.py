@@ -1,9 +1,9 @@
-"""Hash-grid encoding of points: one contract, and the choice of the back end behind it.
+"""Hash-grid encoding of points: one contract, and the choice of the back end behind it."""
 
-A CUDA back end takes its seat here: one more member of `Engine`, one more branch in `_run`, and the same tests.
-"""
-
+import os
 from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
 from typing import Literal, assert_never
 
 import torch
@@ -14,10 +14,10 @@ from hoifield.errors import ConfigurationError, InternalError
 from hoifield.fields.encode_numba import encode_numba
 from hoifield.fields.encode_torch import encode_torch
 from hoifield.fields.hash_grid_layout import HashGridLayout
-from hoifield.geometry.plain_reference import kernels_serve
+from hoifield.geometry.plain_reference import reference_is_asked
 
-Engine = Literal["torch", "numba"]
-Backend = Literal["auto", "torch", "numba"]
+Engine = Literal["torch", "numba", "triton"]
+Backend = Literal["auto"] | Engine
 
 
 @dataclass(frozen=True)
@@ -51,20 +51,44 @@ def encode_features(
 
 
 def choose_engine(backend: Backend, points: Float[Tensor, "point 3"]) -> Engine:
-    """The engine that will run: numba for float32 on the CPU, plain PyTorch for everything else."""
-    fits_numba = points.device.type == "cpu" and points.dtype == torch.float32
+    """The engine that will run: for float32 numba on the CPU and Triton on CUDA where it is installed, plain PyTorch for everything else.
+
+    Raises ConfigurationError (HF-FLD-003) for an engine that was named and cannot serve these points.
+    """
     match backend:
         case "auto":
-            return "numba" if fits_numba and kernels_serve(points) else "torch"
+            if reference_is_asked():
+                return "torch"
+            return "numba" if _serves_numba(points) else "triton" if points.is_cuda and _serves_triton(points) else "torch"
         case "torch":
             return "torch"
         case "numba":
-            if not fits_numba:
+            if not _serves_numba(points):
                 cause = f"the numba back end takes float32 on the CPU, not {points.dtype} on {points.device}."
                 raise ConfigurationError("HF-FLD-003", cause, "Use back end 'auto'.")
             return "numba"
+        case "triton":
+            if not _serves_triton(points):
+                cause = f"the Triton back end takes float32 on CUDA where triton is installed, not {points.dtype} on {points.device}."
+                raise ConfigurationError("HF-FLD-003", cause, "Use back end 'auto'.")
+            return "triton"
         case _:
             assert_never(backend)
+
+
+def _serves_numba(points: Float[Tensor, "point 3"]) -> bool:
+    return points.device.type == "cpu" and points.dtype == torch.float32
+
+
+def _serves_triton(points: Float[Tensor, "point 3"]) -> bool:
+    """Triton's interpreter serves the CPU as well."""
+    reached = points.is_cuda or os.environ.get("TRITON_INTERPRET") == "1"
+    return reached and points.dtype == torch.float32 and _triton_is_installed()
+
+
+@cache
+def _triton_is_installed() -> bool:
+    return find_spec("triton") is not None
 
 
 def _run(
@@ -76,6 +100,10 @@ def _run(
             return encode_torch(points, table, layout)
         case "numba":
             return encode_numba(points, table, layout, with_jacobian)
+        case "triton":
+            from hoifield.fields.encode_triton import encode_triton
+
+            return encode_triton(points, table, layout, with_jacobian)
         case _:
             assert_never(engine)
 

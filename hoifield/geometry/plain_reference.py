@@ -20,5 +20,10 @@ def plain_reference() -> Iterator[None]:
 
 
 def kernels_serve(tensor: Tensor) -> bool:
-    """Whether kernels compute for a tensor: it lies on the CPU, and the plain reference was not asked for."""
-    return tensor.device.type == "cpu" and not _ASKED_FOR.get()
+    """Whether the CPU's kernels compute for a tensor: it lies there, and the plain reference was not asked for."""
+    return tensor.device.type == "cpu" and not reference_is_asked()
+
+
+def reference_is_asked() -> bool:
+    """Whether plain PyTorch is to compute in place of every kernel."""
+    return _ASKED_FOR.get()

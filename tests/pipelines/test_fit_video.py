@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from hoifield.errors import MissingDependency, RefusedInput
 from hoifield.fitting.stage import FieldStage, PlacementStage
+from hoifield.pipelines.choose_device import choose_device
 from hoifield.pipelines.fit_observations import LOG_EVERY, RunListener
 from hoifield.pipelines.fit_video import FitVideoConfig, choose_imagination, choose_preset
 from hoifield.pipelines.observe import ObserveConfig
@@ -26,10 +28,12 @@ def test_automatic_is_a_draft_and_named_numbers_of_frames_are_kept():
     assert choose_preset(config(seed=4)).scene.seed == 4
 
 
-def test_a_device_that_is_not_served_is_refused_by_code():
+def test_a_device_that_is_not_there_is_refused_by_code(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(MissingDependency) as refusal:
-        choose_preset(config(device="cuda"))
+        choose_device("cuda")
     assert refusal.value.code == "HF-DEV-001" and refusal.value.exit_code == 69
+    assert choose_device("auto") == choose_device("cpu") == torch.device("cpu")
 
 
 def logged(folder: Path, begin: int) -> list[int]:

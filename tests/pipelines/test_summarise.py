@@ -26,7 +26,7 @@ def exact_result() -> FitResult:
 
 def summarised(result: FitResult, observations: Observations | None = None) -> FitResult:
     grasp = ball_on_hand()
-    return summarise(result, grasp.clip, observations or grasp.observations, {"right": grasp.model}, "draft", 5, SECONDS, 30.0)
+    return summarise(result, grasp.clip, observations or grasp.observations, {"right": grasp.model}, "draft", "cpu", 5, SECONDS, 30.0)
 
 
 def moved(metres: float) -> FitResult:
@@ -76,7 +76,7 @@ def test_a_hand_deep_inside_of_the_object_is_degraded_though_silhouettes_agree()
         vertices = hand.vertices + np.float32(into) * (result.T_camera_object[:, None, :3, 3] - hand.vertices[:, :1]) / 0.05
         found = summarise(
             replace(result, hands=(replace(hand, vertices=vertices.astype(np.float32)),)), grasp.clip, grasp.observations, {"right": grasp.model},
-            "draft", 5, SECONDS, 30.0,
+            "draft", "cpu", 5, SECONDS, 30.0,
         )  # fmt: skip
         depth[found.summary["quality"]["penetration_mean_mm"]] = [reason["code"] for reason in found.summary["reasons"]]
     (shallow, no_reason), (deep, reasons) = sorted(depth.items())
@@ -115,7 +115,7 @@ def test_the_shape_is_trusted_as_far_as_its_surface_was_seen():
 def test_a_refusal_measures_nothing_and_gives_its_reasons():
     reason = Reason("HF-REA-001", "no hand", ())
     observations = replace(ball_on_hand().observations, readiness=Readiness("refuse", (reason,), {}), object_track=None, hands=())
-    summary = summarise_refusal(ball_on_hand().clip, observations, "draft", 0, SECONDS)
+    summary = summarise_refusal(ball_on_hand().clip, observations, "draft", "cpu", 0, SECONDS)
     assert summary["status"] == "refused" and summary["reasons"][0]["code"] == "HF-REA-001"
     assert set(summary["quality"].values()) == {None} and set(summary["confidence"].values()) == {0.0}
     assert set(summary) == set(summarised(exact_result()).summary)
