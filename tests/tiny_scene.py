@@ -15,6 +15,9 @@ from hoifield.benchmark.ball_on_hand import RADIUS, BallOnHand, draw_ball_on_han
 from hoifield.errors import MissingDependency
 from hoifield.fitting.frame_pixels import FramePixels, load_frame_pixels
 from hoifield.geometry.mesh import Mesh
+from hoifield.geometry.rasterise import rasterise_mesh
+from hoifield.observations.observations import Observations
+from hoifield.observations.sensor_depth import SensorDepth
 from hoifield.renderer.cached_distance import CachedDistance
 from hoifield.scene.initialise import SceneConfig, initialise_scene
 from hoifield.scene.scene import Scene
@@ -85,3 +88,26 @@ def exact_ball_grid(resolution: int = 48) -> CachedDistance:
     axis = torch.linspace(-half, half, resolution)
     points = torch.stack(torch.meshgrid(axis, axis, axis, indexing="ij"), -1)
     return CachedDistance(points.norm(dim=-1) - RADIUS, torch.full((3,), -half), 2 * half / (resolution - 1))
+
+
+@cache
+def measured_observations() -> Observations:
+    """Those of `ball_on_hand` with the exact depth of ball and hand beside them."""
+    observations = ball_on_hand().observations
+    hand, track = observations.hands[0], observations.object_track
+    assert track is not None
+    depth = np.zeros(observations.masks.labels.shape, np.uint16)
+    for frame in np.flatnonzero(hand.observed):
+        T = torch.tensor(hand.T_camera_hand[frame], dtype=torch.float32)
+        posed = right_hand().pose(torch.zeros(10), torch.zeros(1, 16, 3), T[None]).vertices[0].double().numpy()
+        ball = track.hull.moved(track.T_camera_object[frame])
+        faces = np.concatenate([ball.faces, right_hand().faces.numpy() + len(ball.vertices)])
+        drawn = rasterise_mesh(np.concatenate([ball.vertices, posed]), faces, observations.camera.K, SIZE, SIZE)[0]
+        depth[frame] = np.where(np.isfinite(drawn), np.round(1000 * np.nan_to_num(drawn, posinf=0.0)), 0)
+    return replace(observations, depth=SensorDepth(depth))
+
+
+@cache
+def measured_pixels() -> FramePixels:
+    """`tiny_pixels` with that depth."""
+    return load_frame_pixels(ball_on_hand().clip, measured_observations())

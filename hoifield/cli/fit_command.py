@@ -36,6 +36,8 @@ class FitCommand:
     """Camera, pixels of the clip; without it the focal length is guessed, and depth is known only up to that guess."""
     object_point: Annotated[str | None, tyro.conf.arg(metavar="X,Y[,FRAME]")] = None
     """A pixel on the object, in pixels of the clip."""
+    depth: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    """Depth pictures %06d.png in the colour camera (16 bit, millimetres along its axis, 0 = none) for some frames or all."""
     masks: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
     """Label images %06d.png (0 background, 1 object, 2 right hand, 3 left hand, 254 not the object, 255 not labelled) for some frames or all."""
     sam2_weights: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
@@ -53,6 +55,7 @@ class FitCommand:
         """Carries it out; gives the exit code."""
         require_max_frames(self.max_frames)
         require_folder(self.masks, "--masks")
+        require_folder(self.depth, "--depth")
         require_seed(self.seed)
         if self.track != "off":
             from hoifield.runlog.wandb_log import require_wandb
@@ -69,7 +72,7 @@ class FitCommand:
         named = bring_clip(self.video, self.masks, self.intrinsics)
         require_sam2_weights(self.sam2_weights, named.masks, point)
         out = self.out or Path("runs") / named.name
-        observe = ObserveConfig(self.hand, self.actor, named.intrinsics, named.masks, point, self.seed, self.sam2_weights)
+        observe = ObserveConfig(self.hand, self.actor, named.intrinsics, named.masks, point, self.seed, self.sam2_weights, self.depth)
         config = FitVideoConfig(observe, self.preset, self.device, self.max_frames, self.seed, self.category, prior)
         with ProgressConsole() as console:
             try:

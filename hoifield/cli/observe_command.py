@@ -28,6 +28,8 @@ class ObserveCommand:
     """Camera, pixels of the clip."""
     object_point: Annotated[str | None, tyro.conf.arg(metavar="X,Y[,FRAME]")] = None
     """A pixel on the object."""
+    depth: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    """Depth pictures %06d.png in the colour camera (16 bit, millimetres along its axis, 0 = none) for some frames or all."""
     masks: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
     """Label images for some frames or all."""
     sam2_weights: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
@@ -40,6 +42,7 @@ class ObserveCommand:
     def run(self) -> int:
         """Carries it out; gives the exit code."""
         require_folder(self.masks, "--masks")
+        require_folder(self.depth, "--depth")
         require_seed(self.seed)
         from hoifield.cli.threads import use_threads
         from hoifield.clip.open_clip import open_clip
@@ -54,7 +57,7 @@ class ObserveCommand:
         named = bring_clip(self.video, self.masks, self.intrinsics)
         require_sam2_weights(self.sam2_weights, named.masks, point)
         out = self.out or Path("observations") / named.name
-        config = ObserveConfig(self.hand, self.actor, named.intrinsics, named.masks, point, self.seed, self.sam2_weights)
+        config = ObserveConfig(self.hand, self.actor, named.intrinsics, named.masks, point, self.seed, self.sam2_weights, self.depth)
         clip = open_clip(named.video)
         with ProgressConsole() as console:
             announce = (lambda line: None) if self.json else console.announce

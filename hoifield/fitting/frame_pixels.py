@@ -6,7 +6,7 @@ from functools import cached_property
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Int, UInt8, UInt16
 from torch import Tensor
 
 from hoifield.clip.clip import Clip
@@ -33,6 +33,8 @@ class PixelBatch:
     """1 inside a region, 0 on the rim between two labels, where colour and label mix, and on hands not fitted; scaled by the mask's confidence."""
     outline: Float[Tensor, "ray"]
     """1 on the rim between object and background away from any hand, else 0; scaled by the mask's confidence. Its label, not its colour, may be known."""
+    depth: Float[Tensor, "ray"] | None
+    """Measured along the optical axis, metres; 0 where the sensor said nothing. None without a sensor."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +49,14 @@ class FramePixels:
     outline: tuple[Float[np.ndarray, "height width"], ...]
     corner: Int[np.ndarray, "frame 2"]
     """Left and top of each crop."""
+    depth: tuple[UInt16[np.ndarray, "height width"], ...] | None
+    """Measured, millimetres, 0 = none; None without a sensor."""
 
     def draw(self, rows: Int[np.ndarray, "row"], count: int, generator: np.random.Generator) -> PixelBatch:
         """About `count` pixels, equally many of each given row: half on the object, a fifth on hands, the rest on the background around."""
         share = count // len(rows)
         parts = [self._draw_of_frame(int(row), share, generator) for row in rows]
-        row, pixel, colour, label, certain, outline = (np.concatenate(column) for column in zip(*parts))
+        row, pixel, colour, label, certain, outline, depth = (np.concatenate(column) for column in zip(*parts))
         return PixelBatch(
             torch.from_numpy(row),
             torch.from_numpy(pixel),
@@ -60,6 +64,7 @@ class FramePixels:
             torch.from_numpy(label),
             torch.from_numpy(certain),
             torch.from_numpy(outline),
+            None if self.depth is None else torch.from_numpy(depth),
         )
 
     @cached_property
@@ -84,6 +89,7 @@ class FramePixels:
             flat[chosen].astype(np.int64),
             certain.reshape(-1)[chosen].astype(np.float32),
             self.outline[row].reshape(-1)[chosen].astype(np.float32),
+            np.zeros(0, np.float32) if self.depth is None else (self.depth[row].reshape(-1)[chosen] / 1000.0).astype(np.float32),
         )
 
 
@@ -115,7 +121,7 @@ def load_frame_pixels(clip: Clip, observations: Observations, margin: float = 0.
     masks: FrameMasks = observations.masks
     height, width = masks.labels.shape[1:]
     sides = tuple(hand.side for hand in observations.hands)
-    colours, entities, certain, outline, corners = [], [], [], [], []
+    colours, entities, certain, outline, corners, depth = [], [], [], [], [], []
     for frame, picture in clip.read_frames(observations.fit_frames.tolist(), (width, height)):
         labels = masks.labels[frame]
         ys, xs = np.nonzero(labels)
@@ -133,5 +139,8 @@ def load_frame_pixels(clip: Clip, observations: Observations, margin: float = 0.
         certain.append(np.where(unknown, 0.0, trust).astype(np.float16))
         outline.append(np.where(outline_of(labels)[box], trust, 0.0).astype(np.float16))
         corners.append((left, top))
+        if observations.depth is not None:
+            depth.append(observations.depth.millimetres[frame][box])
     camera = observations.camera.resized(width, height)
-    return FramePixels(camera, tuple(colours), tuple(entities), tuple(certain), tuple(outline), np.array(corners))
+    measured = None if observations.depth is None else tuple(depth)
+    return FramePixels(camera, tuple(colours), tuple(entities), tuple(certain), tuple(outline), np.array(corners), measured)

@@ -36,6 +36,7 @@ def gather_placement_evidence(observations: Observations, pixels: FramePixels, s
         foreground_distance=distance,
         entity=entity,
         corner=corner,
+        depth=_depth_of_one_size(pixels, entity.shape[1:]),
     )
 
 
@@ -78,6 +79,16 @@ def _crops_of_one_size(pixels: FramePixels) -> tuple[torch.Tensor, torch.Tensor,
         distance[row, : entity.shape[0], : entity.shape[1]] = np.minimum(to_foreground, 30.0)
         entities[row, : entity.shape[0], : entity.shape[1]] = entity
     return torch.from_numpy(distance), torch.from_numpy(entities), torch.tensor(pixels.corner, dtype=torch.float32)
+
+
+def _depth_of_one_size(pixels: FramePixels, shape: torch.Size) -> torch.Tensor | None:
+    """Measured depth, metres, in crops of one size; what a crop lacks was not measured."""
+    if pixels.depth is None:
+        return None
+    depth = np.zeros((len(pixels.depth), *shape), np.float32)
+    for row, millimetres in enumerate(pixels.depth):
+        depth[row, : millimetres.shape[0], : millimetres.shape[1]] = millimetres / 1000.0
+    return torch.from_numpy(depth)
 
 
 def _blurred_object(pixels: FramePixels, shape: torch.Size, blur: float) -> torch.Tensor:

@@ -10,10 +10,11 @@ from hoifield.actors.contact_zones import contact_zones
 from hoifield.actors.pose_limits import limit_excess
 from hoifield.actors.skinned_model import SkinnedModel
 from hoifield.fitting.adam import NamedAdam
+from hoifield.fitting.frame_pixels import BACKGROUND_ENTITY
 from hoifield.fitting.held_surface import HeldSurface, in_camera, weigh_sight
 from hoifield.fitting.run_field_stage import values_of
 from hoifield.fitting.stage import PlacementStage
-from hoifield.geometry.cameras import project
+from hoifield.geometry.cameras import pixel_directions, project
 from hoifield.geometry.rigid import invert_rigid, transform_points
 from hoifield.geometry.sample_pictures import sample_pictures
 from hoifield.losses.contact import attraction_loss, penetration_loss
@@ -22,6 +23,7 @@ from hoifield.losses.hand_outline import covered_outline_loss, inside_mask_loss
 from hoifield.losses.keypoints import keypoint_loss, limit_loss, trust_keypoints
 from hoifield.losses.motion import small_correction_loss, smooth_correction_loss, steady_path_loss
 from hoifield.losses.same_colour import same_colour_loss
+from hoifield.losses.sensor_depth import back_project, measured_points_loss
 from hoifield.losses.silhouette import silhouette_loss
 from hoifield.scene.frame_table import HandPoses
 from hoifield.scene.scene import Scene
@@ -55,6 +57,8 @@ class PlacementEvidence:
     """Entity at the pixels of the crops (`entity_of_labels`)."""
     corner: Float[Tensor, "frame 2"]
     """Left and top of the crops."""
+    depth: Float[Tensor, "frame row column"] | None
+    """Measured in the crops, metres, 0 = none; None without a sensor."""
 
 
 def thin_model(model: SkinnedModel, every: int) -> tuple[SkinnedModel, Float[Tensor, "zone_vertex"]]:
@@ -79,6 +83,8 @@ def thin_model(model: SkinnedModel, every: int) -> tuple[SkinnedModel, Float[Ten
     return thinned, place[zone].to(model.template.device)
 
 
+DEPTH_SCALE = 0.004
+"""Metres off a measured depth from which on it counts as that of something else."""
 SIGHT_EVERY = 25
 """Steps between two looks at which points of the surface each frame shows."""
 CORNER_REACH = 0.05
@@ -142,6 +148,8 @@ def _placement_losses(
         "silhouette": stage.silhouette
         * silhouette_loss(surface.distance, T_object_camera, evidence.silhouette_pixels, evidence.inside, scene.K, T_camera_object[:, 2, 3].detach())
     }
+    if evidence.depth is not None:
+        losses["depth"] = stage.depth * _object_depth_loss(surface, evidence, evidence.depth, T_object_camera, scene.K)
     for number, (_, poses) in enumerate(scene.hands()):
         for name, loss in _hand_losses(number, poses, stage, surface, evidence, thinned[number], trust[number], T_object_camera, scene.K).items():
             losses[name] = losses[name] + loss if name in losses else loss
@@ -188,7 +196,11 @@ def _hand_losses(
     before = object_before(grid, T_object_camera, posed.vertices)
     outside = inside_mask_loss(pixels, evidence.foreground_distance, evidence.corner, 3.0)
     uncovered = covered_outline_loss(pixels, seen.outline, seen.outline_weight, 3.0)
-    return {
+    of_depth = {}
+    if evidence.depth is not None:
+        measured = _read_crops(evidence.depth, pixels.detach(), evidence, 0.0)
+        of_depth["depth"] = stage.depth * measured_points_loss(posed.vertices[..., 2] - measured, front & (label == 1 + number) & (measured > 0), DEPTH_SCALE)
+    return of_depth | {
         "attraction": stage.attraction * attraction_loss(distance[:, zone.long()], stage.contact_reach, 0.003),
         "penetration": stage.penetration * penetration_loss(distance, 0.001, 0.003),
         "depth_order": stage.depth_order * depth_order_loss(before, front & (label == 1 + number), front & (label == 0), 0.004),
@@ -230,12 +242,27 @@ FRONT_DEPTH = 0.008
 
 def _labels_at(pixels: Float[Tensor, "frame vertex 2"], evidence: PlacementEvidence) -> Int[Tensor, "frame vertex"]:
     """Entity labels under pixels; background outside the crops."""
-    frames, rows, columns = evidence.entity.shape
+    return _read_crops(evidence.entity, pixels, evidence, BACKGROUND_ENTITY).long()
+
+
+def _read_crops(crops: Tensor, pixels: Float[Tensor, "frame vertex 2"], evidence: PlacementEvidence, outside: float) -> Tensor:
+    """What crops hold under pixels; `outside` where a pixel lies outside of them."""
+    frames, rows, columns = crops.shape
     local = (pixels - evidence.corner[:, None]).floor().long()
     inside = (local >= 0).all(-1) & (local[..., 0] < columns) & (local[..., 1] < rows)
     x, y = local[..., 0].clamp(0, columns - 1), local[..., 1].clamp(0, rows - 1)
-    label = evidence.entity[torch.arange(frames, device=x.device)[:, None], y, x].long()
-    return torch.where(inside, label, torch.full_like(label, -1))
+    return crops[torch.arange(frames, device=x.device)[:, None], y, x].where(inside, outside)
+
+
+def _object_depth_loss(
+    surface: HeldSurface, evidence: PlacementEvidence, depth: Float[Tensor, "frame row column"], T_object_camera: Float[Tensor, "frame 4 4"],
+    K: Float[Tensor, "3 3"]
+) -> Float[Tensor, ""]:  # fmt: skip
+    """Measured points at silhouette pixels of the object lie on its surface."""
+    measured = _read_crops(depth, evidence.silhouette_pixels, evidence, 0.0)
+    points = back_project(pixel_directions(evidence.silhouette_pixels, K), measured)
+    distance = surface.distance.lookup(transform_points(T_object_camera, points).reshape(-1, 3)).reshape(measured.shape)
+    return measured_points_loss(distance, evidence.inside & (measured > 0), DEPTH_SCALE)
 
 
 def _front_vertices(

@@ -12,13 +12,17 @@ from torch import Tensor
 from hoifield.errors import InternalError
 from hoifield.fitting.adam import NamedAdam
 from hoifield.fitting.frame_pixels import FramePixels, PixelBatch
+from hoifield.fitting.hidden_matter import find_hidden
 from hoifield.fitting.imagined_views import Imagination, ImaginedRays, imagine_unseen, imagined_loss
 from hoifield.fitting.parameter_groups import parameters_of
 from hoifield.fitting.schedule import rate_factor, surface_width
 from hoifield.fitting.stage import FieldStage
+from hoifield.geometry.cameras import pixel_directions
+from hoifield.geometry.rigid import invert_rigid, transform_points
 from hoifield.geometry.tensor_record import move_record
 from hoifield.losses.motion import held_gauge_loss, small_correction_loss, smooth_correction_loss
 from hoifield.losses.pixel_agreement import colour_loss, hand_before_object_loss, label_loss
+from hoifield.losses.sensor_depth import back_project, looked_through_loss, measured_surface_loss
 from hoifield.losses.surface import eikonal_loss, interpenetration_loss, sparsity_loss
 from hoifield.renderer.cached_distance import CachedDistance
 from hoifield.renderer.render_rays import RayTrace, SamplingConfig, render_rays
@@ -32,6 +36,10 @@ IMAGINED_RAYS = 512
 """Rays of unseen sides looked at in one step."""
 FADING = 0.4
 """Share of a stage's steps over which the geometry prior falls silent."""
+LOOKED_THROUGH = (0.004, 0.04)
+"""Metres before a measured point within which places are looked at that must be empty."""
+MEASURED_WITHIN = 0.002
+"""Metres that count 1 in the losses of measured depth."""
 HULL_SLACK = 0.005
 """Metres by which the object may reach beyond its first hull: what masks and poses are off."""
 
@@ -65,6 +73,8 @@ def run_field_stage(
     skipped = 0
     lookup: CachedDistance | None = None
     imagined: ImaginedRays | None = None
+    if first_step == 0 and stage.weights.missing_matter > 0 and scene.hull is not None:
+        scene.hidden_matter = find_hidden(scene, scene.hull, pixels, read_object_grid(scene))
     for step in range(first_step, stage.steps):
         if lookup is None or step % CACHE_EVERY == 0:
             lookup = read_object_grid(scene)
@@ -162,9 +172,32 @@ def field_losses(
     losses["sparsity"] = weights.sparsity * sparsity_loss(sampled.signed_distance, 0.01)
     if scene.hull is not None and weights.beyond_hull > 0:
         losses["beyond_hull"] = weights.beyond_hull * (scene.hull.excess(anywhere, sampled.signed_distance, HULL_SLACK) / HULL_SLACK).mean()
+    if scene.hull is not None and weights.missing_matter > 0:
+        missing = scene.hull.shortfall(anywhere, sampled.signed_distance, scene.hidden_matter)
+        losses["missing_matter"] = weights.missing_matter * (missing / HULL_SLACK).mean()
+    losses.update(_depth_losses(scene, stage, batch, generator))
     losses.update(_hand_losses(trace, stage))
     losses.update(_motion_losses(scene, stage))
     return losses
+
+
+def _depth_losses(scene: Scene, stage: FieldStage, batch: PixelBatch, generator: torch.Generator) -> dict[str, Float[Tensor, ""]]:
+    """Measured points of the object lie on its surface, and before them there is nothing."""
+    if batch.depth is None:
+        return {}
+    chosen = ((batch.label == 0) & (batch.depth > 0) & (batch.certain > 0)).nonzero()[:, 0]
+    if len(chosen) == 0:
+        return {}
+    directions, row = pixel_directions(batch.pixel[chosen], scene.K), batch.row[chosen]
+    nearest, farthest = LOOKED_THROUGH
+    gap = nearest + torch.rand(len(chosen), generator=generator).to(scene.device) * (farthest - nearest)
+    points = torch.stack([back_project(directions, batch.depth[chosen] - before) for before in (torch.zeros_like(gap), gap)])
+    local = transform_points(invert_rigid(scene.frames.T_camera_object(row)), points.transpose(0, 1))
+    on_surface, before = scene.object_distance.query(local.reshape(-1, 3)).signed_distance.reshape(-1, 2).unbind(1)
+    return {
+        "depth": stage.weights.depth * measured_surface_loss(on_surface, MEASURED_WITHIN),
+        "looked_through": stage.weights.looked_through * looked_through_loss(before, MEASURED_WITHIN),
+    }
 
 
 def _hand_losses(trace: RayTrace, stage: FieldStage) -> dict[str, Float[Tensor, ""]]:

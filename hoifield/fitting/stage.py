@@ -24,6 +24,12 @@ class FieldLossWeights:
     beyond_hull: float = 0.0
     """Of matter outside of the first hull, where poses are good enough to believe that: what hides beside the hand in every frame else grows
     there."""
+    missing_matter: float = 0.0
+    """Of matter of the first hull that the field lacks where no frame could see it, as the field stood at the beginning of the stage."""
+    depth: float = 0.2
+    """Of measured points of the object off its surface, where a sensor gave any."""
+    looked_through: float = 0.2
+    """Of matter where the sensor looked through."""
     imagined: float = 0.05
     """Of unseen sides other than the geometry prior would have them, in a fit that asks it."""
 
@@ -75,6 +81,8 @@ class PlacementStage:
     """Of points of the surface whose colours differ between frames."""
     hand_outline: float = 2.0
     depth_order: float = 1.0
+    depth: float = 5.0
+    """Of measured points of hand and object off their surfaces, where a sensor gave any."""
     keypoints: float = 0.2
     limits: float = 10.0
     smooth_motion: float = 0.05

@@ -56,6 +56,8 @@ class FitHandSettings:
     release: float = 0.1
     """Share of the first price below which the fingers move so much that the rigid phase is no guide to shape and size."""
     price_range: tuple[float, float] = (0.01, 4.0)
+    depth_scale_m: float = 0.003
+    """Residual to a measured depth of the hand that counts as one."""
     angle_acceleration: float = 20.0
     rotation_acceleration: float = 200.0
     translation_acceleration: float = 4e3
@@ -73,6 +75,8 @@ class _Evidence:
     K: Float[Tensor, "3 3"]
     time: Float[Tensor, "frame"]
     """In smoothing units."""
+    depth: Float[Tensor, "frame"]
+    """Of the wrist, metres, as a sensor has it; NaN where it says nothing."""
 
 
 @dataclass(frozen=True)
@@ -133,18 +137,20 @@ def fit_hand(
     camera: Camera,
     time_s: Float[np.ndarray, "frame"],
     settings: FitHandSettings | None = None,
+    wrist_depth: Float[np.ndarray, "frame"] | None = None,
 ) -> HandTrack:
     """The actor's poses, one shape and the palm's keypoint offsets that explain a keypoint track; NaN in frames without a hand.
 
     Robust 2-D and 3-D residuals to the detected keypoints under hinge limits that cannot be left (projected Adam). Size is not
-    observed: it is the actor's prior, and every depth scales with it and with the focal length. Deterministic.
+    observed: it is the actor's prior, and every depth scales with it and with the focal length; unless the wrist's distance from the camera's plane
+    was measured (`wrist_depth`, metres; NaN where it was not). Deterministic.
     """
     settings = settings or FitHandSettings()
     model = HandKeypointModel.of_actor(actor)
     frames = np.flatnonzero(track.observed)
     if len(frames) == 0:
         return _hand_track(track, actor, model, None, np.full(len(track.observed), np.nan))
-    evidence = _gather_evidence(track, camera, time_s, frames)
+    evidence = _gather_evidence(track, camera, time_s, frames, wrist_depth)
     start = _start_state(track.world[frames], evidence, model, actor)
     with on_one_thread():
         state = _optimise(model, start, evidence, settings)
@@ -178,7 +184,9 @@ def acceleration(values: Float[Tensor, "frame *size"], time: Float[Tensor, "fram
     return (velocity[1:] - velocity[:-1]) / (span * step.median()).sqrt()
 
 
-def _gather_evidence(track: KeypointTrack, camera: Camera, time_s: Float[np.ndarray, "frame"], frames: np.ndarray) -> _Evidence:
+def _gather_evidence(
+    track: KeypointTrack, camera: Camera, time_s: Float[np.ndarray, "frame"], frames: np.ndarray, wrist_depth: Float[np.ndarray, "frame"] | None
+) -> _Evidence:
     keypoints = torch.from_numpy(track.keypoints[frames]).float()
     K = torch.from_numpy(camera.K).float()
     world = torch.from_numpy(track.world[frames]).float()
@@ -192,7 +200,8 @@ def _gather_evidence(track: KeypointTrack, camera: Camera, time_s: Float[np.ndar
     # Repeated or reversed time stamps would make velocities infinite.
     steps = (time[1:] - time[:-1]).clamp(min=0.05)
     time = torch.cat([torch.zeros(1, dtype=steps.dtype), steps.cumsum(0)]).float()
-    return _Evidence(keypoints, world, box_side, weight, K, time)
+    depth = torch.full((len(frames),), torch.nan) if wrist_depth is None else torch.from_numpy(wrist_depth[frames]).float()
+    return _Evidence(keypoints, world, box_side, weight, K, time, depth)
 
 
 def _start_state(world: Float[np.ndarray, "frame 21 3"], evidence: _Evidence, model: HandKeypointModel, actor: SkinnedModel) -> HandState:
@@ -235,6 +244,9 @@ def _optimise(model: HandKeypointModel, start: HandState, evidence: _Evidence, s
         in_camera = model.keypoints_in_camera(state)
         error = (project(in_camera, evidence.K) - evidence.keypoints) / evidence.box_side[:, None, None]
         loss = (evidence.weight * _charbonnier(error / settings.pixel_scale)).mean() + _prior_loss(state, unknowns, settings)
+        measured = evidence.depth.isfinite()
+        if bool(measured.any()):
+            loss = loss + _charbonnier((state.translation[measured, 2:] - evidence.depth[measured, None]) / settings.depth_scale_m).mean()
         # Where the picture makes bending cheap the fingers move, and other views say little about this one's depth.
         world = settings.world * (1.0 if is_rigid else max(0.0, 1 - price / settings.bending))
         if world > 0:

@@ -10,8 +10,11 @@ from hoifield.geometry.cameras import Camera
 from hoifield.observations.frame_masks import FrameMasks
 from hoifield.observations.hand_track import HandTrack
 from hoifield.observations.object_track import ObjectTrack
+from hoifield.observations.sensor_depth import SensorDepth
 
 Verdict = Literal["fit", "degraded", "refuse"]
+FocalSource = Literal["given", "metadata", "guess", "depth"]
+"""depth: the one at which the hand, of its usual size, is as far as a sensor measured."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Observations:
 
     camera: Camera
     """In pixels of the clip."""
-    focal_source: Literal["given", "metadata", "guess", "motion"]
+    focal_source: FocalSource
     fit_frames: Int[np.ndarray, "fitted"]
     """Clip frame numbers worth fitting: sharp, spread over the motion, ascending."""
     sharpness: Float[np.ndarray, "frame"]
@@ -47,3 +50,5 @@ class Observations:
     object_track: ObjectTrack | None
     """None where no object was found; then the readiness verdict is "refuse"."""
     readiness: Readiness
+    depth: SensorDepth | None = None
+    """Where the user gave any."""

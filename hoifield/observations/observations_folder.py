@@ -15,6 +15,7 @@ from hoifield.observations.frame_masks import FrameMasks
 from hoifield.observations.hand_track import HandTrack
 from hoifield.observations.object_track import ObjectTrack
 from hoifield.observations.observations import Observations, Readiness, Reason
+from hoifield.observations.sensor_depth import SensorDepth
 from hoifield.storage import write_file
 
 SCHEMA = "hoifield.observations/1"
@@ -98,6 +99,8 @@ def _arrays(observations: Observations) -> dict[str, np.ndarray]:
     for index, hand in enumerate(observations.hands):
         for name in _HAND_ARRAYS:
             arrays[f"hand{index}_{name}"] = getattr(hand, name)
+    if observations.depth is not None:
+        arrays["depth_millimetres"] = observations.depth.millimetres
     track = observations.object_track
     if track is not None:
         arrays |= {
@@ -128,6 +131,7 @@ def _assemble(description: dict[str, Any], arrays: dict[str, np.ndarray]) -> Obs
             hull=Mesh(arrays["hull_vertices"], arrays["hull_faces"], arrays.get("hull_colours")),
             silhouette_iou=arrays["object_silhouette_iou"],
         )
+    depth = SensorDepth(arrays["depth_millimetres"]) if "depth_millimetres" in arrays else None
     stored = description["readiness"]
     readiness = Readiness(
         verdict=stored["verdict"],
@@ -136,5 +140,5 @@ def _assemble(description: dict[str, Any], arrays: dict[str, np.ndarray]) -> Obs
     )
     return Observations(
         camera=Camera(arrays["K"], width, height), focal_source=description["focal_source"], fit_frames=arrays["fit_frames"],
-        sharpness=arrays["sharpness"], hands=hands, masks=masks, object_track=track, readiness=readiness,
+        sharpness=arrays["sharpness"], hands=hands, masks=masks, object_track=track, readiness=readiness, depth=depth,
     )  # fmt: skip

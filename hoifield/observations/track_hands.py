@@ -37,8 +37,8 @@ class TrackedHands:
 
     hands: tuple[HandTrack, ...]
     unused: tuple[UnusedHand, ...]
-    side_agreement: tuple[float, ...]
-    """Per fitted hand: margin of the vote on its side, in [0, 1]."""
+    keypoints: tuple[KeypointTrack, ...]
+    """What each fitted hand was fitted to."""
 
 
 def track_hands(clip: Clip, camera: Camera, side: HandChoice, actor: ActorChoice, networks: LandmarkNetworks | None = None) -> TrackedHands:
@@ -50,7 +50,7 @@ def track_hands(clip: Clip, camera: Camera, side: HandChoice, actor: ActorChoice
     kept, unused = choose_hands(found, side)
     hands = tuple(fit_hand(track, load_actor(actor, track.side), camera, clip.time_s) for track in kept)
     left_out = tuple(UnusedHand(track.side, int(track.observed.sum()), track.box_side) for track in unused)
-    return TrackedHands(hands, left_out, tuple(track.side_agreement for track in kept))
+    return TrackedHands(hands, left_out, kept)
 
 
 def without_ghosts(found: tuple[KeypointTrack, ...]) -> tuple[KeypointTrack, ...]:

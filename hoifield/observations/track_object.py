@@ -15,6 +15,7 @@ from hoifield.geometry.mesh_distance import MeshDistance
 from hoifield.observations.frame_masks import LEFT_HAND, OBJECT, RIGHT_HAND, FrameMasks
 from hoifield.observations.hand_locked_poses import HandLockedPoses, lock_to_hand, object_thickness, view_span
 from hoifield.observations.hand_track import HandTrack
+from hoifield.observations.measure_by_depth import carve_by_depth, object_depth_ratio, scale_hull
 from hoifield.observations.motion_features import feature_size, gather_features
 from hoifield.observations.motion_poses import MotionConfig, find_motion_poses
 from hoifield.observations.motion_program import median_features
@@ -22,6 +23,7 @@ from hoifield.observations.object_track import ObjectTrack, PoseSource
 from hoifield.observations.pose_offsets import compose_offset, fill_between, offset_between
 from hoifield.observations.refine_silhouettes import RefineConfig, RefinedPoses, agreement, align_to_hull, gather_rays, hull_colours, refine_poses
 from hoifield.observations.rigid_grasp import RigidGraspSettings, follow_rigid_grasp
+from hoifield.observations.sensor_depth import SensorDepth
 from hoifield.observations.trim_hull import trim_unseen
 from hoifield.observations.visual_hull import HullGrid, SilhouetteEvidence, gather_evidence, hand_depth_maps, hull_mesh, take_frames
 
@@ -177,6 +179,17 @@ def _align_rest(
     return poses, iou
 
 
+def _measured(found: RefinedPoses, guess: np.ndarray, evidence: SilhouetteEvidence, depth: SensorDepth) -> tuple[RefinedPoses, np.ndarray]:
+    """Poses, hull and the clip's first poses at the measured distance, and the hull emptied of what was looked through."""
+    pictures = depth.millimetres[evidence.frames]
+    factor = object_depth_ratio(found.hull, found.T_camera_object, evidence.labels, pictures, evidence.camera)
+    poses, guess = found.T_camera_object.copy(), guess.copy()
+    poses[:, :3, 3] *= factor
+    guess[:, :3, 3] *= factor
+    hull = carve_by_depth(scale_hull(found.hull, factor), poses, evidence.labels, pictures, evidence.camera)
+    return replace(found, T_camera_object=poses, hull=hull), guess
+
+
 def _coloured(hull: HullGrid, evidence: SilhouetteEvidence, poses: np.ndarray, seed: int) -> Mesh:
     mesh = hull_mesh(hull)
     colours, seen, _ = hull_colours(hull, evidence, poses, gather_rays(evidence, seed))
@@ -198,14 +211,15 @@ def _confidence(iou: np.ndarray, masks: FrameMasks, hand_refined: RefinedPoses, 
 
 
 def track_object(
-    clip: Clip, camera: Camera, hands: tuple[HandTrack, ...], masks: FrameMasks, seed: int, steady: bool
+    clip: Clip, camera: Camera, hands: tuple[HandTrack, ...], masks: FrameMasks, seed: int, steady: bool, depth: SensorDepth | None = None
 ) -> tuple[ObjectTrack, HandTrack] | None:
     """Metric object poses, their confidence and the visual hull, with the hand that holds it; None without a hand or an object.
 
     The hand gives the first poses: as it was fitted frame by frame, or, where it may be `steady`, as one rigid body with the object if
     tracked points bear that out (then the hand is given back so, with poses also where it hides behind the object). A textured
     object has structure from motion on its own pixels beside it, scaled by the hand. Each is refined by silhouettes and colour and scored
-    on silhouettes of frames held out of its hull; the better one wins. Frames without a hand's pose or a mask get none (NaN, source
+    on silhouettes of frames held out of its hull; the better one wins. Measured `depth` then has the last word on its distance and size, and
+    empties what was looked through. Frames without a hand's pose or a mask get none (NaN, source
     "none"). Deterministic for a seed.
     """
     hand = holding_hand(hands, masks)
@@ -250,6 +264,8 @@ def track_object(
             if moved is not None and _is_better(moved, first, segment >= 0):
                 best, chosen, guess = moved, chosen | (segment >= 0), filled
     best = replace(best, hull=trim_unseen(best.hull, evidence, best.T_camera_object))
+    if depth is not None:
+        best, guess = _measured(best, guess, evidence, depth)
     chosen = chosen & (best.silhouette_iou >= TRUSTED_SHARE * np.nanmedian(best.silhouette_iou))
     poses, iou = _align_rest(clip, camera, actor, masks, guess, best.hull, evidence, best.T_camera_object, seed)
     near = np.interp(np.arange(clip.frame_count), anchors, chosen.astype(float)) > 0.5

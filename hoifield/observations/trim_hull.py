@@ -4,13 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Bool, Float
-from scipy import ndimage
 from scipy.spatial import ConvexHull, QhullError
 
 from hoifield.geometry.mesh import Mesh
 from hoifield.geometry.rasterise import rasterise_mesh
 from hoifield.observations.frame_masks import OBJECT
-from hoifield.observations.visual_hull import HullGrid, SilhouetteEvidence, hull_mesh
+from hoifield.observations.visual_hull import HullGrid, SilhouetteEvidence, hull_mesh, keep_largest_part
 
 LEAST_SIGHTS = 0.04
 """Share of the frames in which a point must lie open to the camera, on a pixel of the object, to count as seen."""
@@ -54,8 +53,4 @@ def trim_unseen(hull: HullGrid, evidence: SilhouetteEvidence, poses: Float[np.nd
     for plane in planes:
         np.maximum(outside, nodes @ plane[:3] + plane[3], out=outside)
     trimmed = np.maximum(hull.signed_distance, outside.reshape(hull.signed_distance.shape).astype(np.float32) - BEYOND)
-    parts, count = ndimage.label(trimmed < 0)
-    if count == 0:
-        return hull
-    largest = 1 + int(np.argmax(np.bincount(parts.ravel())[1:]))
-    return replace(hull, signed_distance=np.where((parts == largest) | (parts == 0), trimmed, hull.spacing).astype(np.float32))
+    return keep_largest_part(replace(hull, signed_distance=trimmed)) or hull

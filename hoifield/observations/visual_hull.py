@@ -278,6 +278,15 @@ def carve_hull(evidence: SilhouetteEvidence, poses: Float[np.ndarray, "frame 4 4
     return carve_box(evidence, poses, np.stack([lower, upper]), spacing, radius, config) or coarse
 
 
+def keep_largest_part(hull: HullGrid) -> HullGrid | None:
+    """The hull without all but its largest connected part; None where nothing is inside."""
+    parts, count = ndimage.label(hull.signed_distance < 0)
+    if count == 0:
+        return None
+    largest = 1 + int(np.argmax(np.bincount(parts.ravel())[1:]))
+    return replace(hull, signed_distance=np.where((parts == largest) | (parts == 0), hull.signed_distance, hull.spacing).astype(np.float32))
+
+
 def hull_mesh(hull: HullGrid) -> Mesh:
     """The closed surface of the hull, object frame, metres."""
     padded = np.pad(hull.signed_distance.astype(np.float64), 1, constant_values=hull.spacing)

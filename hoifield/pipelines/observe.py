@@ -19,12 +19,14 @@ from hoifield.observations.correct_hand_masks import correct_hand_masks
 from hoifield.observations.find_masks import find_masks
 from hoifield.observations.frame_masks import FrameMasks
 from hoifield.observations.guess_camera import guess_camera
+from hoifield.observations.hand_by_depth import place_hands_by_depth
 from hoifield.observations.hand_silhouettes import shape_by_silhouettes
 from hoifield.observations.hand_track import HandTrack
 from hoifield.observations.object_track import ObjectTrack
-from hoifield.observations.observations import Observations
+from hoifield.observations.observations import FocalSource, Observations
 from hoifield.observations.one_thread import on_one_thread
 from hoifield.observations.sam2_masks import propagate_with_sam2
+from hoifield.observations.sensor_depth import SensorDepth, read_sensor_depth
 from hoifield.observations.settle_depth import drawn_agreement, settle_depth
 from hoifield.observations.steady_grasp import hold_steady
 from hoifield.observations.track_hands import track_hands
@@ -54,6 +56,8 @@ class ObserveConfig:
     seed: int = 0
     sam2_weights: Path | None = None
     """A released checkpoint of SAM 2, which then carries the labels or the point over the clip."""
+    depth: Path | None = None
+    """Folder of depth pictures."""
 
     def identity(self) -> dict[str, object]:
         """The configuration as plain values; files by their content, so that an edited mask is another run."""
@@ -68,27 +72,34 @@ class ObserveConfig:
             "object_point": None if self.object_point is None else list(self.object_point),
             "seed": self.seed,
             "sam2_weights": None if self.sam2_weights is None else sha256_of(self.sam2_weights),
+            "depth": None if self.depth is None else digest_folder(self.depth),
         }
 
 
 def observe_clip(clip: Clip, config: ObserveConfig, most_frames: int, announce: Announce) -> Observations:
     """Hand track, masks, object track, camera and readiness of a clip; no object track where hand and masks refuse it already."""
     clip = remember_frames(clip)
+    focal_source: FocalSource
     camera, focal_source = guess_camera(clip, config.intrinsics)
     announce(f"camera: focal {camera.focal:.0f} px ({focal_source})")
     tracked = track_hands(clip, camera, config.hand, config.actor)
-    hands = tracked.hands
-    for hand in hands:
+    for hand in tracked.hands:
         announce(f"{hand.side} hand: {int(hand.observed.sum())} of {clip.frame_count} frames, {np.nanmean(hand.keypoint_error):.1%} of its box off")
     if config.sam2_weights is None:
-        masks = find_masks(clip, camera, hands, config.masks, config.object_point, config.seed)
+        masks = find_masks(clip, camera, tracked.hands, config.masks, config.object_point, config.seed)
     else:
-        masks = propagate_with_sam2(clip, hands, config.masks, config.object_point, config.sam2_weights)
+        masks = propagate_with_sam2(clip, tracked.hands, config.masks, config.object_point, config.sam2_weights)
+    depth = None
+    if config.depth is not None:
+        depth = read_sensor_depth(config.depth, clip.frame_count, (clip.width, clip.height), (masks.labels.shape[2], masks.labels.shape[1]))
+        tracked, camera, focal_source = place_hands_by_depth(tracked, depth, masks, camera, focal_source, config.actor, clip.time_s)
+        announce(f"depth: measured in {depth.frames} of {clip.frame_count} frames; focal {camera.focal:.0f} px ({focal_source})")
+    hands = tracked.hands
     with on_one_thread():
         masks = correct_hand_masks(masks, hands, tuple(load_actor(config.actor, hand.side) for hand in hands), camera)
         announce(f"masks: object confidence {np.median(masks.object_confidence):.2f} (median)")
         refused = refuses_already(hands, masks)
-        hands, track = (hands, None) if refused else _follow_object(clip, camera, hands, masks, config, announce)
+        hands, track = (hands, None) if refused else _follow_object(clip, camera, hands, masks, depth, config, announce)
     if track is None:
         announce("object: not looked for, hand and masks refuse the clip" if refused else "object: none found")
     else:
@@ -98,20 +109,20 @@ def observe_clip(clip: Clip, config: ObserveConfig, most_frames: int, announce: 
     fit_frames = choose_fit_frames(sharpness, usable, _motion(track, clip.frame_count), most_frames)
     readiness = assess_readiness(clip, focal_source, sharpness, hands, masks, track, tracked.unused)
     announce(f"readiness: {readiness.verdict}")
-    return Observations(camera, focal_source, fit_frames, sharpness, hands, masks, track, readiness)
+    return Observations(camera, focal_source, fit_frames, sharpness, hands, masks, track, readiness, depth)
 
 
 def _follow_object(
-    clip: Clip, camera: Camera, hands: tuple[HandTrack, ...], masks: FrameMasks, config: ObserveConfig, announce: Announce
+    clip: Clip, camera: Camera, hands: tuple[HandTrack, ...], masks: FrameMasks, depth: SensorDepth | None, config: ObserveConfig, announce: Announce
 ) -> tuple[tuple[HandTrack, ...], ObjectTrack | None]:
     """The hands and the object they hold. A grasp is taken to be steady where the pictures bear that out, or more than the other way."""
     attempts: list[tuple[float, HandTrack, ObjectTrack]] = []
     for steady in (True, False):
-        found = track_object(clip, camera, hands, masks, config.seed, steady)
+        found = track_object(clip, camera, hands, masks, config.seed, steady, depth)
         if found is None:
             break
         actor = load_actor(config.actor, found[1].side)
-        track, hand = _tie_to_hand(*found, actor, masks, camera, clip, config.seed, announce)
+        track, hand = _tie_to_hand(*found, actor, masks, camera, clip, config.seed, depth is not None, announce)
         attempts.append((drawn_agreement(track, hand, actor, masks, camera), hand, track))
         was_steady = all(found[1] is not given for given in hands)
         if attempts[-1][0] >= BORNE_OUT or not was_steady:
@@ -124,11 +135,17 @@ def _follow_object(
 
 
 def _tie_to_hand(
-    track: ObjectTrack, holding: HandTrack, actor: SkinnedModel, masks: FrameMasks, camera: Camera, clip: Clip, seed: int, announce: Announce
-) -> tuple[ObjectTrack, HandTrack]:
-    """The tracks under one grasp of the holding hand, where that explains the keypoints; else the object at the depth that hides rightly."""
+    track: ObjectTrack, holding: HandTrack, actor: SkinnedModel, masks: FrameMasks, camera: Camera, clip: Clip, seed: int, measured: bool,
+    announce: Announce
+) -> tuple[ObjectTrack, HandTrack]:  # fmt: skip
+    """The tracks under one grasp of the holding hand, where that explains the keypoints; else the object at the depth that hides rightly.
+
+    Where its depth was `measured` it stays there.
+    """
     steadied = hold_steady(holding, track, actor, camera, clip.time_s)
     if steadied is None:
+        if measured:
+            return track, holding
         track, factor = settle_depth(track, holding, actor, masks, camera)
         announce(f"depth order: the object at {factor:.3f} times its first distance")
         return track, holding

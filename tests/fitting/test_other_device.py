@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 from far_device import FarTensor, MixedDevices, far_device
-from tiny_scene import ball_on_hand, tiny_pixels, tiny_scene
+from tiny_scene import measured_observations, measured_pixels, tiny_scene
 
 from hoifield.fitting.checkpoint import read_checkpoint
 from hoifield.fitting.imagined_views import Imagination
 from hoifield.fitting.run_stages import FitPlan, run_stages
-from hoifield.fitting.stage import FieldStage, PlacementStage, Stage
+from hoifield.fitting.stage import FieldLossWeights, FieldStage, PlacementStage, Stage
 from hoifield.geometry.plain_reference import plain_reference
 from hoifield.pipelines.presets import EVERYTHING
 from hoifield.priors.geometry_prior import load_geometry_prior
@@ -20,9 +20,17 @@ from hoifield.scene.scene import Scene
 
 SMALL = {"rays": 48, "frames_per_step": 3, "object_samples": 6, "hand_samples": 4}
 STAGES: tuple[Stage, ...] = (
-    FieldStage("coarse", 4, EVERYTHING, pose_warm_up=0.0, **SMALL),  # type: ignore[arg-type]
+    FieldStage("coarse", 4, EVERYTHING, FieldLossWeights(beyond_hull=1.0, missing_matter=1.0), pose_warm_up=0.0, **SMALL),  # type: ignore[arg-type]
     PlacementStage("placement", 2),
 )
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():  # type: ignore[no-untyped-def]
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @dataclass
@@ -60,7 +68,7 @@ def carried_out(device: torch.device, folder: Path, stages: tuple[Stage, ...] = 
     memory = Memory(folder)
     scene = tiny_scene().on(device)
     plan = FitPlan(stages, 3, imagination=None if imagination is None else imagination.on(device))
-    run_stages(scene, plan, ball_on_hand().observations, tiny_pixels(), memory, memory)
+    run_stages(scene, plan, measured_observations(), measured_pixels(), memory, memory)
     return scene, memory
 
 
@@ -72,6 +80,7 @@ def test_stages_run_on_another_device_and_come_to_the_reference(tmp_path: Path):
         assert found.device == device and all(isinstance(parameter.data, FarTensor) for parameter in found.parameters())
         values = found.on(torch.device("cpu")).state_dict()
     assert there.losses == by_reference.losses
+    assert {"depth", "looked_through", "missing_matter", "beyond_hull"} <= there.losses[0].keys() and "depth" in there.losses[-1]
     assert all(torch.equal(values[name], tensor) for name, tensor in expected.state_dict().items())
     assert all(scene.device.type == "cpu" for scene in there.scenes)
     again = tiny_scene()

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from tiny_scene import RADIUS, ball_on_hand, exact_ball_grid, right_hand, tiny_pixels, tiny_scene
+from tiny_scene import RADIUS, ball_on_hand, exact_ball_grid, measured_observations, measured_pixels, right_hand, tiny_pixels, tiny_scene
 
 from hoifield.actors.contact_zones import contact_zones
 from hoifield.fitting.held_surface import surface_of_grid
@@ -128,3 +128,26 @@ def test_the_thinned_hand_poses_its_kept_vertices_as_the_whole_one_does():
     assert torch.allclose(part.vertices[:, zone], whole.vertices[:, expected], atol=1e-6)
     assert torch.allclose(part.keypoints, whole.keypoints, atol=1e-6)
     assert len(thinned.template) < 0.6 * len(model.template)
+
+
+DEPTH_ALONE = replace(CONTACT_ALONE, attraction=0.0, penetration=0.0, small_motion=0.0, limits=0.0)
+
+
+def measured(scene: Scene, stage: PlacementStage) -> list[dict[str, float]]:
+    evidence = gather_placement_evidence(measured_observations(), measured_pixels(), seed=0)
+    return refine_placement(scene, stage, surface_of_grid(exact_ball_grid(), 0), evidence)
+
+
+def test_measured_depth_brings_hand_and_object_back_along_the_view():
+    scene = tiny_scene()
+    poses = scene.hands()[0][1]
+    with torch.no_grad():
+        poses.observed_T[:, 2, 3] += 0.004
+        scene.frames.observed_T_camera_object[:, 2, 3] += 0.005
+    true_hand, true_object = (tensor[:, 2, 3].clone() for tensor in (tiny_scene().hands()[0][1].observed_T, tiny_scene().frames.observed_T_camera_object))
+    history = measured(scene, DEPTH_ALONE)
+    with torch.no_grad():
+        assert float((poses.T_camera_hand()[:, 2, 3] - true_hand).abs().median()) < 0.0015
+        assert float((scene.frames.T_camera_object()[:, 2, 3] - true_object).abs().median()) < 0.0015
+    assert history[-1]["depth"] < 0.5 * history[0]["depth"]
+    assert "depth" not in refined(tiny_scene(), replace(DEPTH_ALONE, steps=1))[0]

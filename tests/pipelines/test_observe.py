@@ -8,10 +8,13 @@ from types import ModuleType
 import cv2
 import numpy as np
 import pytest
-from tiny_scene import FRAMES, ball_on_hand
+from tiny_scene import FRAMES, ball_on_hand, measured_observations
 
 from hoifield.clip.open_clip import open_clip
+from hoifield.geometry.cameras import Camera
 from hoifield.observations.assess_readiness import assess_readiness, refuses_already
+from hoifield.observations.observations_folder import load_observations, save_observations
+from hoifield.observations.sensor_depth import SensorDepth
 from hoifield.observations.track_hands import TrackedHands
 from hoifield.pipelines import observe
 from hoifield.pipelines.observe import ObserveConfig, digest_folder, observe_clip
@@ -82,13 +85,39 @@ def test_the_object_is_looked_for_only_where_hand_and_masks_do_not_refuse_alread
     hands, masks = grasp.observations.hands, grasp.observations.masks
     few = replace(masks, labels=np.where((masks.labels == 1) & (np.arange(FRAMES) >= frames_with_object)[:, None, None], 0, masks.labels))
     asked, told = [], []
-    monkeypatch.setattr(observe, "track_hands", lambda *given: TrackedHands(hands, (), (1.0,)))
+    monkeypatch.setattr(observe, "track_hands", lambda *given: TrackedHands(hands, (), ()))
     monkeypatch.setattr(observe, "find_masks", lambda *given: few)
     monkeypatch.setattr(observe, "track_object", lambda *given: asked.append(given))
     found = observe_clip(grasp.clip, ObserveConfig(), 12, told.append)
     assert found.object_track is None and found.readiness.verdict == "refuse"
     assert bool(asked) == looked_for and any("not looked for" in line for line in told) != looked_for
     assert found.readiness.reasons[0].code == ("HF-RDY-020" if looked_for else "HF-RDY-010")
+
+
+def test_given_depth_places_the_hands_is_kept_and_is_part_of_the_identity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    grasp, measured, asked = ball_on_hand(), measured_observations(), []
+    for frame, picture in enumerate(measured.depth.millimetres):
+        cv2.imwrite(str(tmp_path / f"{frame:06d}.png"), picture)
+    config = ObserveConfig(depth=tmp_path)
+    before = config.identity()
+    nearer = replace(measured.hands[0], presence=0.5 * measured.hands[0].presence)
+
+    def placed(tracked: TrackedHands, depth: SensorDepth, masks: object, camera: Camera, *given: object):  # type: ignore[no-untyped-def]
+        asked.append(depth)
+        return replace(tracked, hands=(nearer,)), replace(camera, K=1.1 * camera.K), "depth"
+
+    monkeypatch.setattr(observe, "track_hands", lambda *given: TrackedHands(measured.hands, (), ()))
+    monkeypatch.setattr(observe, "find_masks", lambda *given: measured.masks)
+    monkeypatch.setattr(observe, "track_object", lambda *given: asked.append(given[-1]))
+    monkeypatch.setattr(observe, "place_hands_by_depth", placed)
+    found = observe_clip(grasp.clip, config, 12, lambda line: None)
+    assert found.focal_source == "depth" and found.hands == (nearer,) and found.depth is asked[0] is asked[1]
+    assert np.array_equal(found.depth.millimetres, measured.depth.millimetres)
+    save_observations(found, tmp_path / "saved")
+    again = load_observations(tmp_path / "saved")
+    assert np.array_equal(again.depth.millimetres, measured.depth.millimetres) and again.focal_source == "depth"
+    cv2.imwrite(str(tmp_path / "000000.png"), measured.depth.millimetres[1])
+    assert ObserveConfig().identity() != before != config.identity()
 
 
 def test_what_refuses_early_refuses_at_the_end_with_the_same_reasons():
@@ -115,13 +144,13 @@ def test_the_other_way_to_hold_is_walked_where_a_steady_grasp_is_not_borne_out(
     rigid = replace(hand, presence=0.5 * hand.presence)
 
     def look(*given: object):
-        asked.append(given[-1])
-        return track, rigid if given[-1] and steady is not None else hand
+        asked.append(given[-2])
+        return track, rigid if given[-2] and steady is not None else hand
 
     monkeypatch.setattr(observe, "track_object", look)
     monkeypatch.setattr(observe, "_tie_to_hand", lambda track, hand, *given: (track, hand))
     monkeypatch.setattr(observe, "drawn_agreement", lambda track, hand, *given: steady if hand is rigid else otherwise)
     monkeypatch.setattr(observe, "load_actor", lambda *given: grasp.model)
-    hands, found = observe._follow_object(grasp.clip, observations.camera, observations.hands, observations.masks, ObserveConfig(), lambda line: None)
+    hands, found = observe._follow_object(grasp.clip, observations.camera, observations.hands, observations.masks, None, ObserveConfig(), lambda line: None)
     assert asked == asked_for and found is track
     assert hands[0] is (rigid if kept == "steady" else hand)
