@@ -19,6 +19,7 @@ AREAS = {
     "BEN": "Benchmark",
     "CAM": "Camera",
     "CFG": "Options",
+    "DEP": "measured depth",
     "DEV": "Devices",
     "EVA": "Evaluation",
     "EXP": "Export",
