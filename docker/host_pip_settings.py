@@ -62,4 +62,6 @@ def _moved(word: str, mounts: dict[Path, str], exists: Callable[[Path], bool]) -
     path = Path(word.removeprefix(scheme))
     if not path.is_absolute() or not exists(path):
         return word
-    return scheme + mounts.setdefault(path, f"{PLACE}/{len(mounts)}-{path.name}")
+    # The pages of an index link to files beside it, so its parent goes along.
+    whole, rest = (path.parent, f"/{path.name}") if scheme else (path, "")
+    return scheme + mounts.setdefault(whole, f"{PLACE}/{len(mounts)}-{whole.name}") + rest
