@@ -124,6 +124,9 @@ def workplace(parent: Path | None, driver: str) -> Iterator[Workplace]:
     """A new folder, gone in the end with its containers, mounts and control groups, whatever happened."""
     folder = Path(tempfile.mkdtemp(prefix="hoifield-image-", dir=parent))
     folder.chmod(0o755)
+    for name, owner in (("in", 0), ("out", USER), ("other", OTHER_USER)):
+        (folder / name).mkdir()
+        os.chown(folder / name, owner, owner)
     place = Workplace(folder, driver)
     try:
         yield place
@@ -214,10 +217,6 @@ def inspect_image(place: Workplace) -> None:
 
 def check_restrictions(place: Workplace) -> None:
     """What the container must not be able to do, and a control for each way of finding out."""
-    for name in ("in", "out", "other"):
-        (place.folder / name).mkdir(exist_ok=True)
-    os.chown(place.folder / "out", USER, USER)
-    os.chown(place.folder / "other", OTHER_USER, OTHER_USER)
     require("user", (user := _shell(place, "id", "id -u").strip()) == str(USER), user)
     rights = set(re.findall(r"^Cap\w+:\s+(\w+)$", _shell(place, "rights", "cat /proc/self/status"), re.MULTILINE))
     require("capabilities", rights == {"0" * 16}, " ".join(sorted(rights)))
