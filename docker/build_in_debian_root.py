@@ -55,16 +55,18 @@ class Workplace:
     """The folder that everything is made in, and the figures found on the way."""
 
     folder: Path
+    running: Path
+    """For what lives as long as containers run: podman refuses a path of more than 50 characters."""
     driver: str
     figures: dict[str, object] = field(default_factory=dict)
 
     def storage(self) -> list[str]:
         """Options that keep images and containers inside the folder."""
-        return ["--root", str(self.folder / "images"), "--runroot", str(self.folder / "running"), "--storage-driver", self.driver]
+        return ["--root", str(self.folder / "images"), "--runroot", str(self.running), "--storage-driver", self.driver]
 
     def podman(self, *arguments: str) -> list[str]:
         """A call of podman that knows this folder only."""
-        own = ["--tmpdir", str(self.folder / "podman"), "--runtime", "runc", "--cgroup-manager", "cgroupfs", "--events-backend", "none"]
+        own = ["--tmpdir", str(self.running / "podman"), "--runtime", "runc", "--cgroup-manager", "cgroupfs", "--events-backend", "none"]
         return ["podman", *self.storage(), *own, *arguments]
 
     def container(self, *arguments: str, user: str = "", entrypoint: str = "", taken: str = "in", given: str = "out") -> list[str]:
@@ -121,22 +123,25 @@ def read_options() -> argparse.Namespace:
 
 @contextmanager
 def workplace(parent: Path | None, driver: str) -> Iterator[Workplace]:
-    """A new folder, gone in the end with its containers, mounts and control groups, whatever happened."""
+    """A new folder, gone in the end with its containers, mounts and control groups, whatever happened. What stays is the list of layers that
+    buildah and podman keep for themselves in /var/lib/containers/cache."""
     folder = Path(tempfile.mkdtemp(prefix="hoifield-image-", dir=parent))
     folder.chmod(0o755)
     for name, owner in (("in", 0), ("out", USER), ("other", OTHER_USER)):
         (folder / name).mkdir()
         os.chown(folder / name, owner, owner)
-    place = Workplace(folder, driver)
+    running = Path(tempfile.mkdtemp(prefix="hoifield-", dir="/run"))
+    place = Workplace(folder, running, driver)
     try:
         yield place
     finally:
         subprocess.run(["buildah", *place.storage(), "rm", "--all"], capture_output=True, check=False)
         subprocess.run(place.podman("rm", "--all", "--force", "--time", "0"), capture_output=True, check=False)
         mounted = [line.split()[1] for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines()]
-        for point in sorted((point for point in mounted if Path(point).is_relative_to(folder)), reverse=True):
+        for point in sorted((point for point in mounted if any(map(Path(point).is_relative_to, (folder, running)))), reverse=True):
             subprocess.run(["umount", "--lazy", point], check=False)
         shutil.rmtree(folder)
+        shutil.rmtree(running)
         groups = [*Path("/sys/fs/cgroup").glob(place.cgroup()), *Path("/sys/fs/cgroup").glob(f"*/{place.cgroup()}")]
         for group in sorted((inner for outer in groups for inner in [outer, *outer.glob("**/")]), reverse=True):
             # A hierarchy may be there under two names.
