@@ -26,7 +26,7 @@ def find_long_code(folder: Path) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("folder", ["hoifield", "tests", "experiments", "docs"])
+@pytest.mark.parametrize("folder", ["hoifield", "tests", "experiments", "docs", "docker"])
 def test_files_and_functions_are_short(folder):
     assert find_long_code(ROOT / folder) == []
 
