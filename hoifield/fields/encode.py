@@ -1,6 +1,7 @@
 """Hash-grid encoding of points: one contract, and the choice of the back end behind it."""
 
 import os
+import shutil
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -82,13 +83,15 @@ def _serves_numba(points: Float[Tensor, "point 3"]) -> bool:
 
 def _serves_triton(points: Float[Tensor, "point 3"]) -> bool:
     """Triton's interpreter serves the CPU as well."""
-    reached = points.is_cuda or os.environ.get("TRITON_INTERPRET") == "1"
-    return reached and points.dtype == torch.float32 and _triton_is_installed()
+    interpreted = os.environ.get("TRITON_INTERPRET") == "1"
+    return (points.is_cuda and _triton_can_launch() or interpreted) and points.dtype == torch.float32 and find_spec("triton") is not None
 
 
 @cache
-def _triton_is_installed() -> bool:
-    return find_spec("triton") is not None
+def _triton_can_launch() -> bool:
+    """Triton compiles what launches its kernels with the machine's C compiler, when it first runs."""
+    named = os.environ.get("CC")
+    return any(shutil.which(name) for name in (("gcc", "clang") if named is None else (named,)))
 
 
 def _run(

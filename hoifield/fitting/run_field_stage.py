@@ -12,7 +12,6 @@ from torch import Tensor
 from hoifield.errors import InternalError
 from hoifield.fitting.adam import NamedAdam
 from hoifield.fitting.frame_pixels import FramePixels, PixelBatch
-from hoifield.fitting.hidden_matter import find_hidden
 from hoifield.fitting.imagined_views import Imagination, ImaginedRays, imagine_unseen, imagined_loss
 from hoifield.fitting.parameter_groups import parameters_of
 from hoifield.fitting.schedule import rate_factor, surface_width
@@ -73,8 +72,6 @@ def run_field_stage(
     skipped = 0
     lookup: CachedDistance | None = None
     imagined: ImaginedRays | None = None
-    if first_step == 0 and stage.weights.missing_matter > 0 and scene.hull is not None:
-        scene.hidden_matter = find_hidden(scene, scene.hull, pixels, read_object_grid(scene))
     for step in range(first_step, stage.steps):
         if lookup is None or step % CACHE_EVERY == 0:
             lookup = read_object_grid(scene)
@@ -172,9 +169,6 @@ def field_losses(
     losses["sparsity"] = weights.sparsity * sparsity_loss(sampled.signed_distance, 0.01)
     if scene.hull is not None and weights.beyond_hull > 0:
         losses["beyond_hull"] = weights.beyond_hull * (scene.hull.excess(anywhere, sampled.signed_distance, HULL_SLACK) / HULL_SLACK).mean()
-    if scene.hull is not None and weights.missing_matter > 0:
-        missing = scene.hull.shortfall(anywhere, sampled.signed_distance, scene.hidden_matter)
-        losses["missing_matter"] = weights.missing_matter * (missing / HULL_SLACK).mean()
     losses.update(_depth_losses(scene, stage, batch, generator))
     losses.update(_hand_losses(trace, stage))
     losses.update(_motion_losses(scene, stage))

@@ -1,7 +1,5 @@
 """Which points of the object's surface the clip has shown: the pixels decide there, and what is imagined has no say."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
@@ -28,19 +26,15 @@ def find_seen(
 ) -> Bool[Tensor, "point"]:
     """Whether points of the surface (object frame, unit normals) face the camera, unhidden, on pixels of the object, in enough frames."""
     count = torch.zeros(len(points), dtype=torch.int64, device=points.device)
-    for sight, on_object in looks_at(scene, pixels, points):
-        shown = ((normals * sight).sum(1) > FACING) & on_object
+    for row in np.unique(np.linspace(0, scene.frames.frame_count - 1, LOOKED_AT).round().astype(int)).tolist():
+        T = scene.frames.T_camera_object(torch.tensor([row]))[0]
+        camera = invert_rigid(T[None])[0, :3, 3]
+        sight = camera - points
+        sight = sight / sight.norm(dim=1, keepdim=True)
+        shown = ((normals * sight).sum(1) > FACING) & _on_object(pixels, row, (points @ T[:3, :3].T + T[:3, 3]) @ scene.K.T)
         shown[shown.clone()] = unhidden(lookup, points[shown], sight[shown])
         count += shown
     return count >= ENOUGH
-
-
-def looks_at(scene: Scene, pixels: FramePixels, points: Float[Tensor, "point 3"]) -> Iterator[tuple[Float[Tensor, "point 3"], Bool[Tensor, "point"]]]:
-    """For some frames: unit vectors (object frame) from points to the camera, and whether the points fall on pixels of the object."""
-    for row in np.unique(np.linspace(0, scene.frames.frame_count - 1, LOOKED_AT).round().astype(int)).tolist():
-        T = scene.frames.T_camera_object(torch.tensor([row]))[0]
-        sight = invert_rigid(T[None])[0, :3, 3] - points
-        yield sight / sight.norm(dim=1, keepdim=True), _on_object(pixels, row, (points @ T[:3, :3].T + T[:3, 3]) @ scene.K.T)
 
 
 def _on_object(pixels: FramePixels, row: int, projected: Float[Tensor, "point 3"]) -> Bool[Tensor, "point"]:

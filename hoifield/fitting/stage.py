@@ -24,8 +24,6 @@ class FieldLossWeights:
     beyond_hull: float = 0.0
     """Of matter outside of the first hull, where poses are good enough to believe that: what hides beside the hand in every frame else grows
     there."""
-    missing_matter: float = 0.0
-    """Of matter of the first hull that the field lacks where no frame could see it, as the field stood at the beginning of the stage."""
     depth: float = 0.2
     """Of measured points of the object off its surface, where a sensor gave any."""
     looked_through: float = 0.2

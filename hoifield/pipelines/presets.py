@@ -50,7 +50,7 @@ def _preset(name: str, seed: int, most_frames: int, coarse: int, final: int, ray
             final,
             EVERYTHING,
             # Placement has moved hand and object together where the pixels asked for it: the final fit may keep that.
-            FieldLossWeights(gauge=0.02, beyond_hull=5.0, missing_matter=5.0),
+            FieldLossWeights(gauge=0.02, beyond_hull=5.0),
             rays=rays,
             width_start=0.003,
             width_end=0.001,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from hoifield.geometry.trilinear import lookup_grid
@@ -20,13 +20,3 @@ class HullBound:
     def excess(self, points: Float[Tensor, "point 3"], signed_distance: Float[Tensor, "point"], slack: float) -> Float[Tensor, "point"]:
         """By how much (m) a field's distances at points fall short of those to the hull, beyond `slack` metres."""
         return torch.relu(lookup_grid(self.values, self.lower, self.spacing, points) - slack - signed_distance)
-
-    def shortfall(
-        self, points: Float[Tensor, "point 3"], signed_distance: Float[Tensor, "point"], hidden: Bool[Tensor, "nx ny nz"]
-    ) -> Float[Tensor, "point"]:
-        """How far (m) from a field's matter points are whose nearest vertex is marked as hidden matter."""
-        node = ((points - self.lower) / self.spacing).round().long()
-        size = torch.tensor(hidden.shape, device=points.device)
-        inside = ((node >= 0) & (node < size)).all(1)
-        node = torch.minimum(node.clamp(min=0), size - 1)
-        return torch.relu(signed_distance) * (inside & hidden[node[:, 0], node[:, 1], node[:, 2]])

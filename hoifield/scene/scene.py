@@ -3,7 +3,7 @@
 from copy import deepcopy
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from hoifield.fields.colour_field import ColourField
@@ -19,9 +19,6 @@ from hoifield.scene.hull_bound import HullBound
 
 class Scene(nn.Module):
     """Entity 0 is the object; entities 1.. are the hands, in the order of the frame table."""
-
-    hidden_matter: Bool[Tensor, "nx ny nz"]
-    """Vertices of the hull where no frame could see whether there is matter (`find_hidden`); none until a stage looks."""
 
     def __init__(
         self,
@@ -43,7 +40,6 @@ class Scene(nn.Module):
         self.object_colour_grid = object_colour_grid
         self.shading_shapes = shading_shapes
         self.hull = hull
-        self.register_buffer("hidden_matter", torch.zeros((0, 0, 0) if hull is None else hull.values.shape, dtype=torch.bool))
         self.actors = nn.ModuleList(actors)
         self.background = background
         self.background_code = nn.Parameter(torch.zeros(frames.frame_count, background.code_width))

@@ -20,7 +20,7 @@ from hoifield.scene.scene import Scene
 
 SMALL = {"rays": 48, "frames_per_step": 3, "object_samples": 6, "hand_samples": 4}
 STAGES: tuple[Stage, ...] = (
-    FieldStage("coarse", 4, EVERYTHING, FieldLossWeights(beyond_hull=1.0, missing_matter=1.0), pose_warm_up=0.0, **SMALL),  # type: ignore[arg-type]
+    FieldStage("coarse", 4, EVERYTHING, FieldLossWeights(beyond_hull=1.0), pose_warm_up=0.0, **SMALL),  # type: ignore[arg-type]
     PlacementStage("placement", 2),
 )
 
@@ -80,7 +80,7 @@ def test_stages_run_on_another_device_and_come_to_the_reference(tmp_path: Path):
         assert found.device == device and all(isinstance(parameter.data, FarTensor) for parameter in found.parameters())
         values = found.on(torch.device("cpu")).state_dict()
     assert there.losses == by_reference.losses
-    assert {"depth", "looked_through", "missing_matter", "beyond_hull"} <= there.losses[0].keys() and "depth" in there.losses[-1]
+    assert {"depth", "looked_through", "beyond_hull"} <= there.losses[0].keys() and "depth" in there.losses[-1]
     assert all(torch.equal(values[name], tensor) for name, tensor in expected.state_dict().items())
     assert all(scene.device.type == "cpu" for scene in there.scenes)
     again = tiny_scene()

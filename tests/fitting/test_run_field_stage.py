@@ -7,11 +7,9 @@ import torch
 from tiny_scene import FIT_FRAMES, TINY, make_exact_ball, measured_pixels, tiny_pixels, tiny_scene
 
 from hoifield.fitting.frame_pixels import FramePixels
-from hoifield.fitting.hidden_matter import find_hidden
 from hoifield.fitting.run_field_stage import build_optimiser, field_losses, held_parameters, read_object_grid
 from hoifield.fitting.stage import FieldStage
 from hoifield.pipelines.presets import EVERYTHING
-from hoifield.renderer.cached_distance import CachedDistance
 from hoifield.renderer.render_rays import SamplingConfig
 
 STAGE = FieldStage("field", 10, EVERYTHING, pose_warm_up=0.2, shape_warm_up=0.4)
@@ -64,23 +62,6 @@ def test_without_a_sensor_there_is_no_loss_of_depth_and_all_else_is_the_same():
     without, given = depth_losses_of(tiny_pixels(), 0.0), depth_losses_of(measured_pixels(), 0.0)
     assert set(given) - set(without) == {"depth", "looked_through"}
     assert all(torch.equal(without[name], given[name]) for name in without if name != "eikonal")
-
-
-def test_matter_that_nobody_could_see_is_held_and_what_was_seen_through_is_not():
-    scene = tiny_scene()
-    make_exact_ball(scene)
-    hull, lookup = scene.hull, read_object_grid(scene)
-    hidden = find_hidden(scene, hull, tiny_pixels(), lookup)
-    inside = hull.values < 0
-    assert 0.3 < float(hidden.sum() / inside.sum()) < 1.0 and not bool((hidden & ~inside).any())
-    empty = CachedDistance(torch.ones_like(lookup.values), lookup.lower, lookup.spacing)
-    assert float(find_hidden(scene, hull, tiny_pixels(), empty).sum()) < 0.2 * float(hidden.sum())
-    deep = hidden.nonzero().float().mean(0) * hull.spacing + hull.lower
-    lacking = torch.tensor([0.004], requires_grad=True)
-    hull.shortfall(deep[None], lacking, hidden).sum().backward()
-    assert float(lacking.grad) == 1.0
-    assert float(hull.shortfall(deep[None], torch.tensor([-0.01]), hidden)) == 0.0
-    assert float(hull.shortfall(torch.full((1, 3), 9.0), torch.tensor([0.01]), hidden)) == 0.0
 
 
 def test_matter_beyond_the_hull_counts_only_where_the_stage_says_so():
