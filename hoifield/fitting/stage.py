@@ -24,9 +24,10 @@ class FieldLossWeights:
     beyond_hull: float = 0.0
     """Of matter outside of the first hull, where poses are good enough to believe that: what hides beside the hand in every frame else grows
     there."""
-    depth: float = 0.2
-    """Of measured points of the object off its surface, where a sensor gave any."""
-    looked_through: float = 0.2
+    depth: float = 0.05
+    """Of measured points of the object off its surface, where a sensor gave any. At four times as much, points of frames whose poses are
+    degrees off smear the surface (experiments/12_depth)."""
+    looked_through: float = 0.05
     """Of matter where the sensor looked through."""
     imagined: float = 0.05
     """Of unseen sides other than the geometry prior would have them, in a fit that asks it."""

@@ -46,10 +46,11 @@ def test_labels_on_the_outline_count_only_where_the_stage_says_so():
 def depth_losses_of(pixels: FramePixels, farther: float) -> dict[str, torch.Tensor]:
     scene = tiny_scene()
     make_exact_ball(scene)
+    stage = replace(STAGE, weights=replace(STAGE.weights, depth=0.2, looked_through=0.2))
     with torch.no_grad():
         scene.frames.object_translation[:, 2] += farther
         batch = pixels.draw(np.arange(len(FIT_FRAMES)), 400, np.random.default_rng(0))
-        return field_losses(scene, STAGE, batch, read_object_grid(scene), SamplingConfig(0.0005, 16, 8), torch.Generator().manual_seed(0))
+        return field_losses(scene, stage, batch, read_object_grid(scene), SamplingConfig(0.0005, 16, 8), torch.Generator().manual_seed(0))
 
 
 def test_measured_points_lie_on_the_surface_and_nothing_stands_before_them():
