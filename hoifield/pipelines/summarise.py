@@ -37,7 +37,7 @@ def summarise(
 
     The object's shape is trusted as far as its surface was seen (the rest is the smoothest guess), times the median trust of a placed frame.
     """
-    agreement = measure_agreement(result, observations)
+    agreement = _where_hands_are_detected(measure_agreement(result, observations), observations)
     touch = measure_touch(result, actors)
     reasons = [*observations.readiness.reasons, *_quality_reasons(result, agreement, touch)]
     placed = np.isfinite(result.T_camera_object).all((1, 2))
@@ -98,6 +98,12 @@ def describe_clip(clip: Clip) -> dict[str, Any]:
         "height": clip.height,
         "sha256": clip.sha256,
     }
+
+
+def _where_hands_are_detected(agreement: FrameAgreement, observations: Observations) -> FrameAgreement:
+    """Without the hand's agreement in frames that detect none: what shows of a carried hand are fingertips, of which a mask says little."""
+    detected = np.any([hand.observed for hand in observations.hands], axis=0) if observations.hands else np.zeros(len(agreement.hand_iou), bool)
+    return replace(agreement, hand_iou=np.where(detected, agreement.hand_iou, np.nan))
 
 
 def _quality_reasons(result: FitResult, agreement: FrameAgreement, touch: TouchMeasurement) -> list[Reason]:

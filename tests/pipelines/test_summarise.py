@@ -67,6 +67,17 @@ def test_an_object_placed_in_few_frames_is_degraded():
     assert "HF-QLT-003" in codes
 
 
+def test_a_hand_beside_its_mask_is_degraded_where_it_is_detected_and_not_judged_where_it_is_not():
+    grasp = ball_on_hand()
+    hand, fitted = grasp.observations.hands[0], exact_result().hands[0]
+    wrong = np.arange(FRAMES) < 6
+    astray = replace(exact_result(), hands=(replace(fitted, vertices=fitted.vertices + np.float32([0.04, 0, 0]) * wrong[:, None, None].astype(np.float32)),))
+    assert "HF-QLT-002" in [reason["code"] for reason in summarised(astray).summary["reasons"]]
+    carried = replace(grasp.observations, hands=(replace(hand, observed=hand.observed & ~wrong),))
+    summary = summarised(astray, carried).summary
+    assert "HF-QLT-002" not in [reason["code"] for reason in summary["reasons"]] and summary["quality"]["mask_iou_hand"] > 0.9
+
+
 def test_a_hand_deep_inside_of_the_object_is_degraded_though_silhouettes_agree():
     grasp = ball_on_hand()
     result = exact_result()
