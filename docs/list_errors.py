@@ -19,7 +19,7 @@ AREAS = {
     "BEN": "Benchmark",
     "CAM": "Camera",
     "CFG": "Options",
-    "DEP": "measured depth",
+    "DEP": "Measured depth",
     "DEV": "Devices",
     "EVA": "Evaluation",
     "EXP": "Export",
