@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
-from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
+from torch.utils.backend_registration import _DummyBackendModule, _setup_privateuseone_for_python_backend
 
 NAME = "far"
 MOVES = {torch.ops.aten._to_copy.default, torch.ops.aten.copy_.default}
@@ -86,9 +86,19 @@ def _refuse_mixtures(operation: Any, tensors: list[Tensor], far: bool) -> None:
     raise MixedDevices(f"{operation}: {[tuple(tensor.shape) for tensor in near]} on the CPU, others on {NAME}")
 
 
+class _NoDevices(_DummyBackendModule):
+    """What PyTorch finds when it looks for devices by itself, as where it forks its generators: none, so that other tests go on as ever."""
+
+    def is_available(self) -> bool:
+        return False
+
+    def device_count(self) -> int:
+        return 0
+
+
 @cache
 def _register() -> None:
-    _setup_privateuseone_for_python_backend(NAME)
+    _setup_privateuseone_for_python_backend(NAME, backend_module=_NoDevices())
 
 
 @contextmanager

@@ -125,3 +125,10 @@ def test_a_generator_of_the_cpu_and_an_array_of_far_memory_are_refused():
             torch.rand(3, generator=torch.Generator(), device=device)
         with pytest.raises(RuntimeError):
             torch.zeros(3, device=device).numpy()
+
+
+def test_generators_are_forked_as_if_there_were_no_such_device():
+    with far_device(), torch.random.fork_rng():
+        torch.manual_seed(0)
+    with torch.random.fork_rng():
+        assert torch.rand(1).shape == (1,)
