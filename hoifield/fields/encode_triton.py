@@ -84,6 +84,12 @@ def level_tensors(layout: HashGridLayout, device: torch.device) -> tuple[Tensor,
 
 
 @triton.jit
+def _level(scales, sides, denses, masks, offsets, level):
+    """One level of `level_tensors`."""
+    return tl.load(scales + level), tl.load(sides + level), tl.load(denses + level), tl.load(masks + level), tl.load(offsets + level)
+
+
+@triton.jit
 def _locate(points, point, inside, count, scale):
     """Cell and fractions within it of a block of points on a level."""
     x = tl.load(points + point, mask=inside, other=0.0) * scale + 0.5
@@ -119,8 +125,7 @@ def encode_kernel(
     point = tl.program_id(0) * block + tl.arange(0, block)
     level = tl.program_id(1)
     inside = point < count
-    scale, side, dense = tl.load(scales + level), tl.load(sides + level), tl.load(denses + level)
-    mask, offset = tl.load(masks + level), tl.load(offsets + level)
+    scale, side, dense, mask, offset = _level(scales, sides, denses, masks, offsets, level)
     i, j, k, X, Y, Z = _locate(points, point, inside, count, scale)
     for feature in tl.static_range(width):
         value = tl.zeros([block], tl.float32)
@@ -163,8 +168,7 @@ def table_gradient_kernel(
     point = tl.program_id(0) * block + tl.arange(0, block)
     level = tl.program_id(1)
     inside = point < count
-    scale, side, dense = tl.load(scales + level), tl.load(sides + level), tl.load(denses + level)
-    mask, offset = tl.load(masks + level), tl.load(offsets + level)
+    scale, side, dense, mask, offset = _level(scales, sides, denses, masks, offsets, level)
     i, j, k, X, Y, Z = _locate(points, point, inside, count, scale)
     axis = tl.cast(levels * width, tl.int64) * count
     for feature in tl.static_range(width):
@@ -189,8 +193,7 @@ def point_gradient_kernel(
     dx, dy, dz = tl.zeros([block], tl.float32), tl.zeros([block], tl.float32), tl.zeros([block], tl.float32)
     axis = tl.cast(levels * width, tl.int64) * count
     for level in range(levels):
-        scale, side, dense = tl.load(scales + level), tl.load(sides + level), tl.load(denses + level)
-        mask, offset = tl.load(masks + level), tl.load(offsets + level)
+        scale, side, dense, mask, offset = _level(scales, sides, denses, masks, offsets, level)
         i, j, k, X, Y, Z = _locate(points, point, inside, count, scale)
         for feature in tl.static_range(width):
             at = tl.cast(level * width + feature, tl.int64) * count + point

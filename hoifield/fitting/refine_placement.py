@@ -14,7 +14,7 @@ from hoifield.fitting.frame_pixels import BACKGROUND_ENTITY
 from hoifield.fitting.held_surface import HeldSurface, in_camera, weigh_sight
 from hoifield.fitting.run_field_stage import values_of
 from hoifield.fitting.stage import PlacementStage
-from hoifield.geometry.cameras import pixel_directions, project
+from hoifield.geometry.cameras import back_project, pixel_directions, project
 from hoifield.geometry.rigid import invert_rigid, transform_points
 from hoifield.geometry.sample_pictures import sample_pictures
 from hoifield.losses.contact import attraction_loss, penetration_loss
@@ -23,7 +23,7 @@ from hoifield.losses.hand_outline import covered_outline_loss, inside_mask_loss
 from hoifield.losses.keypoints import keypoint_loss, limit_loss, trust_keypoints
 from hoifield.losses.motion import small_correction_loss, smooth_correction_loss, steady_path_loss
 from hoifield.losses.same_colour import same_colour_loss
-from hoifield.losses.sensor_depth import back_project, measured_points_loss
+from hoifield.losses.sensor_depth import measured_points_loss
 from hoifield.losses.silhouette import silhouette_loss
 from hoifield.scene.frame_table import HandPoses
 from hoifield.scene.scene import Scene

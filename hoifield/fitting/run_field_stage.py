@@ -16,12 +16,12 @@ from hoifield.fitting.imagined_views import Imagination, ImaginedRays, imagine_u
 from hoifield.fitting.parameter_groups import parameters_of
 from hoifield.fitting.schedule import rate_factor, surface_width
 from hoifield.fitting.stage import FieldStage
-from hoifield.geometry.cameras import pixel_directions
+from hoifield.geometry.cameras import back_project, pixel_directions
 from hoifield.geometry.rigid import invert_rigid, transform_points
 from hoifield.geometry.tensor_record import move_record
 from hoifield.losses.motion import held_gauge_loss, small_correction_loss, smooth_correction_loss
 from hoifield.losses.pixel_agreement import colour_loss, hand_before_object_loss, label_loss
-from hoifield.losses.sensor_depth import back_project, looked_through_loss, measured_surface_loss
+from hoifield.losses.sensor_depth import looked_through_loss, measured_surface_loss
 from hoifield.losses.surface import eikonal_loss, interpenetration_loss, sparsity_loss
 from hoifield.renderer.cached_distance import CachedDistance
 from hoifield.renderer.render_rays import RayTrace, SamplingConfig, render_rays
@@ -185,8 +185,9 @@ def _depth_losses(scene: Scene, stage: FieldStage, batch: PixelBatch, generator:
     directions, row = pixel_directions(batch.pixel[chosen], scene.K), batch.row[chosen]
     nearest, farthest = LOOKED_THROUGH
     gap = nearest + torch.rand(len(chosen), generator=generator).to(scene.device) * (farthest - nearest)
-    points = torch.stack([back_project(directions, batch.depth[chosen] - before) for before in (torch.zeros_like(gap), gap)])
-    local = transform_points(invert_rigid(scene.frames.T_camera_object(row)), points.transpose(0, 1))
+    depth = batch.depth[chosen]
+    points = torch.stack([back_project(directions, depth), back_project(directions, depth - gap)], dim=1)
+    local = transform_points(invert_rigid(scene.frames.T_camera_object(row)), points)
     on_surface, before = scene.object_distance.query(local.reshape(-1, 3)).signed_distance.reshape(-1, 2).unbind(1)
     return {
         "depth": stage.weights.depth * measured_surface_loss(on_surface, MEASURED_WITHIN),

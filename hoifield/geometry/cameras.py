@@ -45,3 +45,8 @@ def pixel_directions(pixels: Float[Tensor, "*batch 2"], K: Float[Tensor, "*#batc
     y = (pixels[..., 1] - K[..., 1, 2]) / K[..., 1, 1]
     direction = torch.stack([x, y, torch.ones_like(x)], dim=-1)
     return direction / direction.norm(dim=-1, keepdim=True)
+
+
+def back_project(directions: Float[Tensor, "*ray 3"], depth: Float[Tensor, "*ray"]) -> Float[Tensor, "*ray 3"]:
+    """Camera-frame points at depths along the optical axis (m), of unit viewing directions."""
+    return directions * (depth / directions[..., 2])[..., None]

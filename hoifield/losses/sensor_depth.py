@@ -5,11 +5,6 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 
-def back_project(directions: Float[Tensor, "*ray 3"], depth: Float[Tensor, "*ray"]) -> Float[Tensor, "*ray 3"]:
-    """Camera-frame points at depths along the optical axis (m), of unit viewing directions."""
-    return directions * (depth / directions[..., 2])[..., None]
-
-
 def measured_surface_loss(signed_distance: Float[Tensor, "point"], scale: float) -> Float[Tensor, ""]:
     """Mean Charbonnier distance, in units of `scale` metres, of measured points from the surface (ANIM's depth supervision, made robust)."""
     return (torch.sqrt(1.0 + (signed_distance / scale) ** 2) - 1.0).mean()

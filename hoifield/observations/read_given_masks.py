@@ -1,6 +1,5 @@
 """Masks that the user gives: `%06d.png` for some or all frames, checked and brought to the working size."""
 
-import re
 from pathlib import Path
 
 import cv2
@@ -9,9 +8,9 @@ from jaxtyping import UInt8
 
 from hoifield.errors import MissingInput, RefusedInput
 from hoifield.observations.frame_masks import BACKGROUND, LEFT_HAND, NOT_OBJECT, OBJECT, RIGHT_HAND, UNLABELLED
+from hoifield.observations.numbered_pictures import find_pictures, frame_of, has_aspect
 
 _LABELS = (BACKGROUND, OBJECT, RIGHT_HAND, LEFT_HAND, NOT_OBJECT, UNLABELLED)
-_NAME = re.compile(r"\d{6}\.png")
 
 
 def read_given_masks(
@@ -24,13 +23,13 @@ def read_given_masks(
     """
     if not folder.is_dir():
         raise MissingInput("HF-MSK-001", f"there is no masks folder {folder}", "name the folder that holds 000000.png, 000001.png, ...")
-    pictures = sorted(path for path in folder.iterdir() if path.suffix.lower() == ".png" and not path.name.startswith("."))
+    pictures = find_pictures(folder)
     if not pictures:
         raise MissingInput("HF-MSK-002", f"the masks folder {folder} holds no .png file", "put masks named %06d.png (frame number) there")
     masks = {}
     for path in pictures:
-        frame = int(path.stem) if _NAME.fullmatch(path.name) else -1
-        if not 0 <= frame < frame_count:
+        frame = frame_of(path, frame_count)
+        if frame is None:
             raise RefusedInput(
                 "HF-MSK-003",
                 f"mask {path.name} names no frame of the clip (frames 000000 to {frame_count - 1:06d})",
@@ -60,8 +59,7 @@ def _read_mask(path: Path, clip_size: tuple[int, int], size: tuple[int, int]) ->
             "write label numbers, not colours, as an 8-bit greyscale PNG",
         )
     height, width = mask.shape
-    wanted = clip_size[0] / clip_size[1]
-    if abs(width / height / wanted - 1.0) > 0.01 + 1.0 / min(width, height):
+    if not has_aspect(width, height, clip_size):
         raise RefusedInput(
             "HF-MSK-006",
             f"mask {path.name} is {width}x{height}, of another aspect than the {clip_size[0]}x{clip_size[1]} clip",

@@ -1,6 +1,5 @@
 """Depth pictures that came with the clip: read, checked, and brought to the masks' size."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,10 +8,10 @@ import numpy as np
 from jaxtyping import UInt16
 
 from hoifield.errors import MissingInput, RefusedInput
+from hoifield.observations.numbered_pictures import find_pictures, frame_of, has_aspect
 
 NEAREST_MM, FARTHEST_MM = 100, 20_000
 """A median outside of these is no depth of a held object in millimetres."""
-_NAME = re.compile(r"\d{6}\.png")
 
 
 @dataclass(frozen=True)
@@ -34,13 +33,13 @@ def read_sensor_depth(folder: Path, frame_count: int, clip_size: tuple[int, int]
     Pictures are resized to the nearest pixel, so that nothing floats between hand and background. Raises MissingInput (HF-DEP-001) and
     RefusedInput (HF-DEP-002 to -005).
     """
-    pictures = sorted(path for path in folder.iterdir() if path.suffix.lower() == ".png" and not path.name.startswith("."))
+    pictures = find_pictures(folder)
     if not pictures:
         raise MissingInput("HF-DEP-001", f"the depth folder {folder} holds no .png file", "put pictures named %06d.png (frame number) there")
     depth = np.zeros((frame_count, size[1], size[0]), np.uint16)
     for path in pictures:
-        frame = int(path.stem) if _NAME.fullmatch(path.name) else -1
-        if not 0 <= frame < frame_count:
+        frame = frame_of(path, frame_count)
+        if frame is None:
             cause = f"depth picture {path.name} names no frame of the clip (frames 000000 to {frame_count - 1:06d})"
             raise RefusedInput("HF-DEP-002", cause, "name depth pictures with the six-digit frame number, counted from 000000")
         depth[frame] = cv2.resize(_read_picture(path, clip_size), size, interpolation=cv2.INTER_NEAREST)
@@ -59,7 +58,7 @@ def _read_picture(path: Path, clip_size: tuple[int, int]) -> UInt16[np.ndarray, 
         found = "is not a readable picture" if picture is None else f"has shape {picture.shape} and type {picture.dtype}, not one 16-bit channel"
         raise RefusedInput("HF-DEP-003", f"depth picture {path.name} {found}", "write millimetres as a 16-bit greyscale PNG")
     height, width = picture.shape
-    if abs(width / height / (clip_size[0] / clip_size[1]) - 1.0) > 0.01 + 1.0 / min(width, height):
+    if not has_aspect(width, height, clip_size):
         cause = f"depth picture {path.name} is {width}x{height}, of another aspect than the {clip_size[0]}x{clip_size[1]} clip"
         raise RefusedInput("HF-DEP-004", cause, "bring depth into the colour camera's picture, upright and without cropping")
     return picture

@@ -1,6 +1,8 @@
 """The documentation as a site: every link leads somewhere, nothing is asked of a network, and every command that a text names is there."""
 
+import contextlib
 import importlib.util
+import io
 import re
 import sys
 from functools import cache
@@ -73,9 +75,6 @@ def test_a_link_to_nothing_is_an_error(build_site: ModuleType, tmp_path: Path):
 @cache
 def help_of(*words: str) -> str:
     """What `hoifield WORDS --help` prints."""
-    import contextlib
-    import io
-
     shown = io.StringIO()
     with contextlib.redirect_stdout(shown), contextlib.suppress(SystemExit):
         main.run([*words, "--help"])

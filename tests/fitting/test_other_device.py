@@ -18,19 +18,12 @@ from hoifield.pipelines.presets import EVERYTHING
 from hoifield.priors.geometry_prior import load_geometry_prior
 from hoifield.scene.scene import Scene
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 SMALL = {"rays": 48, "frames_per_step": 3, "object_samples": 6, "hand_samples": 4}
 STAGES: tuple[Stage, ...] = (
     FieldStage("coarse", 4, EVERYTHING, FieldLossWeights(beyond_hull=1.0), pose_warm_up=0.0, **SMALL),  # type: ignore[arg-type]
     PlacementStage("placement", 2),
 )
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():  # type: ignore[no-untyped-def]
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @dataclass

@@ -19,6 +19,7 @@ from hoifield.pipelines.presets import EVERYTHING
 from hoifield.priors.geometry_prior import load_geometry_prior
 from hoifield.scene.scene import Scene
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 SMALL = {"rays": 48, "frames_per_step": 3, "object_samples": 6, "hand_samples": 4}
 STAGES: tuple[Stage, ...] = (
     FieldStage("coarse", 100, EVERYTHING, **SMALL),  # type: ignore[arg-type]
@@ -82,14 +83,6 @@ def fit(store: FolderStore, witness: Witness, imagination: Imagination | None = 
     scene = tiny_scene()
     run_stages(scene, FitPlan(STAGES, seed=3, checkpoint_every_s=0.0, imagination=imagination), ball_on_hand().observations, tiny_pixels(), store, witness)
     return scene
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():  # type: ignore[no-untyped-def]
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @cache
