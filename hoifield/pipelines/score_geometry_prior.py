@@ -34,7 +34,7 @@ def draw_unseen_batch(scenes: tuple[PosedScene, ...], count: int, seed: int) -> 
     """Pictures of the scenes in turn, as they were grasped: nothing stretched or shifted."""
     generator = np.random.default_rng((seed, 29))
     chosen = [scenes[number % len(scenes)] for number in range(count)]
-    pictures = [posed.seen(generator, posed.draw_view(generator), changed=False) for posed in chosen]
+    pictures = [posed.seen(posed.draw_view(generator)) for posed in chosen]
     return gather_batch([one for one, _ in pictures], [hand for _, hand in pictures], [posed.scene.category for posed in chosen])
 
 

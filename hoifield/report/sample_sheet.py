@@ -20,7 +20,7 @@ def draw_sample_sheet(
     """A PNG: a row for each scene, with the hand, the truth in the hand, and the samples in the hand. Colours are normals; the hand is darker."""
     generator = np.random.default_rng((seed, 31))
     chosen = [scenes[int(number)] for number in np.linspace(0, len(scenes) - 1, min(rows, len(scenes)))]
-    pictures = [posed.seen(generator, posed.draw_view(generator), changed=False) for posed in chosen]
+    pictures = [posed.seen(posed.draw_view(generator)) for posed in chosen]
     words = [category or posed.scene.category for posed in chosen]
     batch = gather_batch([one for one, _ in pictures], [hand for _, hand in pictures], words)
     nothing = torch.full_like(batch.object_picture, 1.0)

@@ -12,8 +12,10 @@ from hoifield.actors.skinned_model import SkinnedModel
 from hoifield.geometry.mesh import Mesh, vertex_normals
 from hoifield.priors.geometry_network import CATEGORIES
 from hoifield.priors.geometry_view import GeometryView, draw_hand, draw_surface
-from hoifield.synthetic.held_scenes import HeldScene
+from hoifield.synthetic.held_scenes import HeldScene, Stretch
 
+WHOLE = slice(None)
+"""The share of a process that is alone."""
 SHIFT, TURN = 0.004, 0.06
 """How far the object is moved in the hand (standard deviation: metres, radians): a fitted hand is that far off."""
 
@@ -25,6 +27,14 @@ class GeometryBatch:
     object_picture: Float[Tensor, "picture channel=5 row column"]
     hand_picture: Float[Tensor, "picture channel=8 row column"]
     category: Int[Tensor, "picture"]
+
+
+@dataclass(frozen=True)
+class ObjectChange:
+    """How the object of a scene is stretched, and where the hand then holds it."""
+
+    stretch: Stretch
+    T_hand_object: Float[np.ndarray, "4 4"]
 
 
 @dataclass(frozen=True)
@@ -50,18 +60,21 @@ class PosedScene:
         return PosedScene(scene, hand, vertex_normals(hand), rest, posed.keypoints[0].double().numpy().mean(0), vertex_normals(scene.object_mesh))
 
     def seen(
-        self, generator: np.random.Generator, view: GeometryView, changed: bool = True
+        self, view: GeometryView, change: ObjectChange | None = None
     ) -> tuple[Float[np.ndarray, "channel=5 row column"], Float[np.ndarray, "channel=8 row column"]]:
-        """Object and hand in a view, the object stretched and shifted where `changed`."""
+        """Object and hand in a view, the object as it is or as it was changed."""
         mesh = self.scene.object_mesh
         points, normals, T = mesh.vertices, self.object_normals, self.scene.T_hand_object
-        if changed:
-            stretch = self.scene.draw_stretch(generator)
-            points, normals, T = stretch.points(points), stretch.normals(normals), _shifted(T, generator)
+        if change is not None:
+            points, normals, T = change.stretch.points(points), change.stretch.normals(normals), change.T_hand_object
         turned = view.R_view_hand @ T[:3, :3]
         held = draw_surface(view.points(points @ T[:3, :3].T + T[:3, 3]), normals @ turned.T, mesh.faces)
         hand = draw_hand(view.points(self.hand.vertices), self.hand_normals @ view.R_view_hand.T, self.hand.faces, self.rest)
         return held.channels(), hand
+
+    def draw_change(self, generator: np.random.Generator) -> ObjectChange:
+        """The object stretched and shifted anew."""
+        return ObjectChange(self.scene.draw_stretch(generator), _shifted(self.scene.T_hand_object, generator))
 
     def draw_view(self, generator: np.random.Generator) -> GeometryView:
         """From any side, any way up."""
@@ -76,11 +89,16 @@ def _shifted(T: Float[np.ndarray, "4 4"], generator: np.random.Generator) -> Flo
     return moved
 
 
-def draw_lessons(scenes: tuple[PosedScene, ...], generator: np.random.Generator, count: int) -> GeometryBatch:
-    """`count` pictures, each of a scene drawn anew; the same generator gives the same pictures."""
+def draw_lessons(scenes: tuple[PosedScene, ...], generator: np.random.Generator, count: int, share: slice = WHOLE) -> GeometryBatch:
+    """Of `count` pictures, each of a scene drawn anew, those of a share; the same generator gives the same pictures.
+
+    What is random is drawn for all of them, so that the shares of several processes are the pictures that one would have seen; only the
+    share is rendered, which is what takes the time.
+    """
     chosen = [scenes[int(generator.integers(len(scenes)))] for _ in range(count)]
-    pictures = [posed.seen(generator, posed.draw_view(generator)) for posed in chosen]
-    return gather_batch([picture for picture, _ in pictures], [hand for _, hand in pictures], [posed.scene.category for posed in chosen])
+    drawn = [(posed, posed.draw_view(generator), posed.draw_change(generator)) for posed in chosen][share]
+    pictures = [posed.seen(view, change) for posed, view, change in drawn]
+    return gather_batch([picture for picture, _ in pictures], [hand for _, hand in pictures], [posed.scene.category for posed, _, _ in drawn])
 
 
 def gather_batch(

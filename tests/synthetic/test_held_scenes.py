@@ -75,6 +75,6 @@ def test_lessons_follow_from_the_generator_and_show_hand_and_object(posed: Posed
 
 def test_the_object_lies_beside_the_hand_and_not_in_it(posed: PosedScene) -> None:
     view = GeometryView(np.eye(3), posed.centre)
-    plain, _ = posed.seen(np.random.default_rng(0), view, changed=False)
-    moved, _ = posed.seen(np.random.default_rng(0), view)
+    plain, _ = posed.seen(view)
+    moved, _ = posed.seen(view, posed.draw_change(np.random.default_rng(0)))
     assert (plain[0] > 0).any() and not np.array_equal(plain, moved)
