@@ -37,6 +37,7 @@ setup(
         "wandb": ["wandb>=0.19"],
         "sam2": ["sam2>=1.1"],
         "ray": ["ray>=2.52"],
+        "accelerate": ["accelerate>=1.0"],
         "viewer": ["viser>=1.1.1,<1.2"],
         "test": ["pytest>=8", "pytest-timeout", "hypothesis", "beartype"],
         "dev": ["ruff", "mypy"],

@@ -26,6 +26,7 @@ OPTIONAL_PACKAGES = (
     ("sam2", "masks carried over the clip by SAM 2, with weights of yours", "pip install 'hoifield[sam2]'"),
     ("triton", "kernels for CUDA devices", "it comes with PyTorch's CUDA build"),
     ("ray", "many clips on a cluster: hoifield batch --engine ray", "pip install 'hoifield[ray]'"),
+    ("accelerate", "the prior trained on several GPUs: accelerate launch", "pip install 'hoifield[accelerate]'"),
     ("viser", "runs in three dimensions, also while they are fitted: hoifield view", "pip install 'hoifield[viewer]'"),
 )
 NEEDED_PACKAGES = (

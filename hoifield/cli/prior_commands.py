@@ -48,7 +48,10 @@ class DataCommand:
 
 @dataclass(frozen=True)
 class TrainCommand:
-    """Teach the prior with the scenes of a folder. The same command again goes on where it stopped."""
+    """Teach the prior with the scenes of a folder. The same command again goes on where it stopped.
+
+    Under `accelerate launch` several processes share it, each with a GPU of its own.
+    """
 
     scenes: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="DIR")]
     """Folder of `prior data`."""
@@ -57,7 +60,7 @@ class TrainCommand:
     steps: int = 12000
     """Steps."""
     batch: int = 16
-    """Pictures per step."""
+    """Pictures per step, of all processes together."""
     peak_rate: float = 1e-3
     """Highest learning rate."""
     seconds: float = float("inf")
@@ -74,12 +77,15 @@ class TrainCommand:
         from hoifield.cli.threads import use_threads
         from hoifield.pipelines.teach_geometry_prior import teach_geometry_prior
         from hoifield.priors.train_network import TrainingSettings
+        from hoifield.priors.training_processes import find_processes
 
         use_threads()
+        processes = find_processes()
         settings = TrainingSettings(steps=self.steps, peak_rate=self.peak_rate, average=0.999, reduced_precision=False)
         with ProgressConsole() as console:
             weights = teach_geometry_prior(self.scenes, self.out, settings, self.batch, self.seed, self.seconds, console.announce)
-            console.announce(f"weights: {weights}" if weights else "stopped; the same command goes on")
+            processes.first_only(console.announce)(f"weights: {weights}" if weights else "stopped; the same command goes on")
+        processes.leave()
         return ExitCode.DONE
 
 

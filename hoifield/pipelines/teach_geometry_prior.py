@@ -16,7 +16,8 @@ from hoifield.priors.geometry_prior import PRIOR
 from hoifield.priors.noise_schedule import add_noise, velocity
 from hoifield.priors.pretrained import write_pretrained
 from hoifield.priors.train_network import TrainingSettings, train_network
-from hoifield.synthetic.geometry_lessons import GeometryBatch, PosedScene, draw_lessons
+from hoifield.priors.training_processes import find_processes
+from hoifield.synthetic.geometry_lessons import WHOLE, GeometryBatch, PosedScene, draw_lessons
 from hoifield.synthetic.held_scenes import read_scenes
 
 HAND_UNTOLD, CATEGORY_UNTOLD = 0.15, 0.4
@@ -43,13 +44,12 @@ def load_posed_scenes(folder: Path) -> tuple[PosedScene, ...]:
     return scenes
 
 
-def make_lesson(batch: GeometryBatch, generator: np.random.Generator) -> PriorLesson:
-    """Times and noise for pictures, and hints withheld from some."""
-    count = len(batch.category)
-    time = torch.from_numpy(generator.uniform(0.0, 1.0, count)).float()
-    drawn = torch.from_numpy(generator.standard_normal(batch.object_picture.shape, np.float32))
-    hand = batch.hand_picture * torch.from_numpy(generator.random(count) >= HAND_UNTOLD).float()[:, None, None, None]
-    category = batch.category * torch.from_numpy(generator.random(count) >= CATEGORY_UNTOLD)
+def make_lesson(batch: GeometryBatch, generator: np.random.Generator, count: int, share: slice = WHOLE) -> PriorLesson:
+    """Times and noise for a share of `count` pictures, and hints withheld from some; `batch` holds the share, numbers are drawn for all."""
+    time = torch.from_numpy(generator.uniform(0.0, 1.0, count)[share]).float()
+    drawn = torch.from_numpy(generator.standard_normal((count, *batch.object_picture.shape[1:]), np.float32)[share])
+    hand = batch.hand_picture * torch.from_numpy(generator.random(count)[share] >= HAND_UNTOLD).float()[:, None, None, None]
+    category = batch.category * torch.from_numpy(generator.random(count)[share] >= CATEGORY_UNTOLD)
     noisy = add_noise(batch.object_picture, drawn, time)
     return PriorLesson(noisy, time, hand, category, velocity(batch.object_picture, drawn, time))
 
@@ -62,15 +62,20 @@ def measure_loss(network: nn.Module, lesson: PriorLesson) -> Float[Tensor, ""]:
 def teach_geometry_prior(
     scenes: Path, out: Path, settings: TrainingSettings, batch: int, seed: int, seconds: float, announce: Callable[[str], None]
 ) -> Path | None:
-    """The weights' file in `out` with its card beside it, or None where `seconds` ended first: the same call goes on."""
+    """The weights' file in `out` with its card beside it, or None where `seconds` ended first: the same call goes on.
+
+    Where this is one of several processes, `batch` is shared by all of them. Raises as `train_network`, HF-TRN-003 where it cannot be.
+    """
+    processes = find_processes()
+    share = processes.share(batch)
     posed = load_posed_scenes(scenes)
-    announce(f"{len(posed)} scenes")
+    processes.first_only(announce)(f"{len(posed)} scenes")
     torch.manual_seed(seed)
     network = GeometryNetwork().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def lesson(step: int) -> PriorLesson:
         generator = np.random.default_rng((seed, step, 23))
-        return make_lesson(draw_lessons(posed, generator, batch), generator)
+        return make_lesson(draw_lessons(posed, generator, batch, share), generator, batch, share)
 
     taught = train_network(network, lesson, measure_loss, settings, out, announce, seconds)
     if taught is None:
@@ -84,5 +89,7 @@ def teach_geometry_prior(
         "seed": seed,
         **asdict(settings),
     }
-    write_pretrained(out / PRIOR, taught, card)
+    if processes.is_first:
+        write_pretrained(out / PRIOR, taught, card)
+    processes.wait()
     return out / PRIOR

