@@ -69,10 +69,10 @@ def save_comparison(curves: Curves, project: str | None = None, entity: str | No
     try:
         return _within(SAVE_SECONDS, lambda: _save(wandb, curves, project or name_project(), entity))
     except wandb.errors.UsageError as error:
-        raise ConfigurationError("HF-RUN-018", "no wandb key was found", f"run `wandb login` or set WANDB_API_KEY; {_LOOK_REMEDY}") from error
+        raise ConfigurationError("HF-RUN-018", "no wandb key was found", "run `wandb login` or set WANDB_API_KEY; " + _LOOK_REMEDY) from error
     except failures as error:
         cause = f"the view was not saved: {_explain(error)}"
-        raise InputOutputFailure("HF-RUN-019", cause, f"see to the network, WANDB_BASE_URL or `wandb login`; {_LOOK_REMEDY}") from error
+        raise InputOutputFailure("HF-RUN-019", cause, "see to the network, WANDB_BASE_URL or `wandb login`; " + _LOOK_REMEDY) from error
     finally:
         # Ends the calls that are still waiting, too.
         wandb.teardown()
@@ -83,7 +83,8 @@ def _save(wandb: Any, curves: Curves, project: str, entity: str | None) -> str:
     workspaces = _import_workspaces()
     # A silent wandb asks nothing at the terminal: without a key it raises.
     wandb.setup(wandb.Settings(silent=True))
-    api = wandb.Api()
+    # Longer than we wait, so that who gives up is us, with words that say why.
+    api = wandb.Api(timeout=int(2 * SAVE_SECONDS))
     owner = entity or os.environ.get("WANDB_ENTITY") or api.default_entity
     if not owner:
         raise ConfigurationError("HF-RUN-021", "the wandb key belongs to no default entity", "name one: --entity NAME")
@@ -182,9 +183,8 @@ def _within(seconds: float, work: Callable[[], Answer]) -> Answer:
 
 
 def _explain(error: Exception) -> str:
-    """The failure in words: whether the server can be reached at all says more than what wandb says of its own inside."""
-    if not server_answers():
-        return "the wandb server does not accept a connection"
-    if isinstance(error, TimeoutError):
-        return f"the wandb server did not answer within {SAVE_SECONDS:.0f} s"
-    return one_line(str(error))
+    """The failure in words; of a server that kept silent, whether it can be reached at all."""
+    if not isinstance(error, TimeoutError):
+        return one_line(str(error))
+    reached = "gave no answer" if server_answers() else "could not be reached"
+    return f"the wandb server {reached} in {SAVE_SECONDS:.0f} s"
