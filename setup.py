@@ -34,7 +34,7 @@ setup(
         "jaxtyping>=0.2.30",
     ],
     extras_require={
-        "wandb": ["wandb>=0.19"],
+        "wandb": ["wandb>=0.28.2", "wandb-workspaces>=0.4.13,<0.5"],
         "sam2": ["sam2>=1.1"],
         "ray": ["ray>=2.52"],
         "accelerate": ["accelerate>=1.0"],

@@ -26,6 +26,12 @@ class OfflineRun:
         """The steps in the order of the rows."""
         return [row["step"] for row in self.history]
 
+    def keys(self) -> set[str]:
+        """Everything that was logged, under the names that panels and columns have for it."""
+        logged = {key for row in self.history for key in row}
+        media = {key.removesuffix("._type") for key in logged if key.endswith("._type")}
+        return set(self.summary) | media | {key for key in logged if not any(key.startswith(f"{name}.") for name in media)}
+
 
 def read_offline_run(folder: Path) -> OfflineRun:
     """Raises ValueError unless the run folder holds exactly one offline run, finished."""
@@ -41,3 +47,19 @@ def read_offline_run(folder: Path) -> OfflineRun:
         if record["type"] == "summary":
             summary.update(record["summary"]["update"])
     return OfflineRun(run, run["config"]["update"], history, summary, ending["exit_code"], written.read_bytes())
+
+
+def find_keys_never_logged(view: dict[str, Any], logged: set[str]) -> list[str]:
+    """Keys that the specification of a saved view names, in columns, on axes or in panels, and that are not among those logged."""
+    section = view["section"]
+    named = [column.removeprefix("summary:") for run_set in section["runSets"] for column in run_set["runFeed"]["columnOrder"]]
+    named.append(section["settings"]["xAxis"])
+    for part in section["panelBankConfig"]["sections"]:
+        named.append(part["localPanelSettings"]["xAxis"])
+        for panel in part["panels"]:
+            config = panel["config"]
+            keys = [*config.get("metrics", []), *config.get("mediaKeys", [])]
+            if not keys:
+                raise ValueError(f"the panel {config} shows nothing")
+            named += [*keys, config.get("xAxis", "step")]
+    return sorted(set(named) - logged - {"run:displayName"})

@@ -24,6 +24,10 @@ class Preset:
 
 EVERYTHING: tuple[ParameterGroup, ...] = ("object_shape", "object_colour", "object_pose", "hand_root", "hand_surface", "background")
 
+FIELD_CURVES = ("total", "colour", "label", "depth_order", "interpenetration", "smooth_motion")
+PLACEMENT_CURVES = ("silhouette", "same_colour", "keypoints", "hand_outline", "attraction", "penetration")
+"""Losses by which fits are compared at a glance, of those that every fit of a held object logs."""
+
 
 def build_preset(name: PresetName, seed: int) -> Preset:
     """nano: seconds, for clips of 64 pixels; draft: minutes on two CPU cores; standard and fine: a GPU, or patience."""
@@ -60,6 +64,12 @@ def _preset(name: str, seed: int, most_frames: int, coarse: int, final: int, ray
         PlacementStage("touch", 150, attraction=0.2, penetration=4.0, depth_order=2.0),
     )
     return Preset(name, most_frames, stages, SceneConfig(seed=seed), mesh_resolution)
+
+
+def choose_curves() -> dict[str, tuple[str, ...]]:
+    """Stage -> its losses to compare by; the stages are the same in every preset."""
+    stages = build_preset("draft", 0).stages
+    return {stage.name: FIELD_CURVES if isinstance(stage, FieldStage) else PLACEMENT_CURVES for stage in stages}
 
 
 def for_loose_poses(preset: Preset) -> Preset:

@@ -29,6 +29,7 @@ SUMMARY_NUMBERS = {
     "object": ("faces", "watertight"),
 }
 """Entries of result.json that every wandb run has in its summary; null where a run has none."""
+STEP_KEY, OVERLAY_KEY, SCENE_KEY = "step", "result/overlay", "result/scene"
 START_SECONDS, UPLOAD_SECONDS = 30.0, 900.0
 _PROBE_SECONDS = 3.0
 _DEFAULT_SERVER = "https://api.wandb.ai"
@@ -38,7 +39,7 @@ _FOLDERS = re.compile(r"(?<![\w.])(?:~|[A-Za-z]:)?[/\\](?:[^/\\\s'\"]+[/\\])+")
 
 def require_wandb() -> None:
     """Raises MissingDependency HF-RUN-009 without wandb."""
-    _import_wandb()
+    import_wandb()
 
 
 def sync_run(run_folder: Path, mode: TrackMode | None = None) -> TrackMode:
@@ -55,13 +56,13 @@ def sync_run(run_folder: Path, mode: TrackMode | None = None) -> TrackMode:
     if standing.status == "absent":
         raise MissingInput("HF-RUN-007", f"{str(run_folder)!r} holds no run to send", "run hoifield fit first")
     chosen = choose_mode(mode)
-    wandb = _import_wandb()
+    wandb = import_wandb()
     for earlier in (run_folder / "wandb").glob(f"offline-run-*-{standing.run_id}"):
         discard_folder(earlier)
     try:
         _write(run_folder, standing, chosen)
     except (wandb.Error, OSError) as error:
-        cause = f"wandb did not take the run, {chosen}: {_one_line(str(error))}"
+        cause = f"wandb did not take the run, {chosen}: {one_line(str(error))}"
         raise InputOutputFailure("HF-RUN-016", cause, "nothing is lost: see to the network, the disk or `wandb login`, then hoifield track sync RUN") from error
     finally:
         # Until its service has ended, the file in RUN/wandb may lack its last lines.
@@ -74,7 +75,7 @@ def choose_mode(mode: TrackMode | None) -> TrackMode:
     asked = mode or os.environ.get("WANDB_MODE") or ("online" if os.environ.get("WANDB_API_KEY") else "offline")
     if asked not in ("offline", "online"):
         raise ConfigurationError("HF-RUN-010", f"WANDB_MODE is {asked!r}", "set it to offline or online, or unset it")
-    return "online" if asked == "online" and _server_answers() else "offline"
+    return "online" if asked == "online" and server_answers() else "offline"
 
 
 def summarise(standing: RunStanding) -> dict[str, str | int | float | bool | None]:
@@ -84,6 +85,21 @@ def summarise(standing: RunStanding) -> dict[str, str | int | float | bool | Non
     codes = " ".join(str(reason["code"]) for reason in standing.reasons)
     messages = "; ".join(_without_folders(str(reason["message"])) for reason in standing.reasons)
     return {"status": standing.status, "reasons/codes": codes, "reasons/messages": messages, **numbers}
+
+
+def summary_keys() -> tuple[str, ...]:
+    """The keys that `summarise` gives, for any run."""
+    return tuple(summarise(RunStanding("", "absent", (), {}, "", {}, None)))
+
+
+def picture_key(stage: str) -> str:
+    """Under which the picture of a stage's end is logged."""
+    return f"pictures/{stage}"
+
+
+def name_project() -> str:
+    """The project that runs are filed under: WANDB_PROJECT, else hoifield."""
+    return os.environ.get("WANDB_PROJECT") or "hoifield"
 
 
 def describe_config(standing: RunStanding) -> dict[str, str | int | float | bool | None]:
@@ -100,25 +116,63 @@ def gather_rows(run_folder: Path) -> dict[int, dict[str, Any]]:
         if math.isfinite(metric.value):
             rows.setdefault(metric.step, {})[metric.name] = metric.value
     for step, stage, path in find_stage_pictures(run_folder):
-        rows.setdefault(step, {})[f"pictures/{stage}"] = path
+        rows.setdefault(step, {})[picture_key(stage)] = path
     return dict(sorted(rows.items()))
+
+
+def server_answers() -> bool:
+    """Whether the wandb server accepts a connection within three seconds."""
+    server = urllib.parse.urlsplit(os.environ.get("WANDB_BASE_URL", _DEFAULT_SERVER))
+    try:
+        port = server.port or (80 if server.scheme == "http" else 443)
+        with socket.create_connection((server.hostname or "", port), timeout=_PROBE_SECONDS):
+            return True
+    except (OSError, ValueError):
+        return False
+
+
+def import_wandb() -> Any:
+    """The package; its reports of its own crashes, which it would send offline too, are off unless the user turned them on.
+
+    Raises MissingDependency HF-RUN-009 without it.
+    """
+    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
+    try:
+        import wandb
+    except ImportError as error:
+        raise MissingDependency("HF-RUN-009", "wandb is not installed", "pip install 'hoifield[wandb]', or use --track off") from error
+    return wandb
+
+
+def wandb_failures() -> tuple[type[Exception], ...]:
+    """What wandb raises where the network or a server does not do what it is asked for, or an address or answer cannot be read."""
+    wandb = import_wandb()
+    # Its calls of the server fail with a class of their own, which is no wandb.Error.
+    from wandb.sdk.lib.service.service_connection import WandbApiFailedError
+
+    return (wandb.Error, WandbApiFailedError, OSError, ValueError)
+
+
+def one_line(text: str) -> str:
+    """The text without line breaks, its first 200 characters."""
+    return " ".join(text.split())[:200]
 
 
 def _write(run_folder: Path, standing: RunStanding, mode: TrackMode) -> None:
     """Starts, fills and finishes the wandb run."""
-    wandb = _import_wandb()
+    wandb = import_wandb()
     rows = gather_rows(run_folder)
     run = _start(run_folder, standing, mode)
     try:
-        run.define_metric("step")
-        run.define_metric("*", step_metric="step")
+        run.define_metric(STEP_KEY)
+        run.define_metric("*", step_metric=STEP_KEY)
         for name in {name for row in rows.values() for name, value in row.items() if isinstance(value, float)}:
             # Every curve of a fit is a loss: its least and its last value are what runs are compared by.
-            run.define_metric(name, step_metric="step", summary="min,last")
+            run.define_metric(name, step_metric=STEP_KEY, summary="min,last")
         media = dict(_final_media(run_folder / "result"))
         for step in rows or ([0] if media else []):
             shown = {name: wandb.Image(str(value)) if isinstance(value, Path) else value for name, value in rows.get(step, {}).items()}
-            run.log({"step": step, **shown, **(media if step == max(rows, default=0) else {})})
+            run.log({STEP_KEY: step, **shown, **(media if step == max(rows, default=0) else {})})
         run.summary.update(summarise(standing))
     finally:
         run.finish(exit_code=0 if standing.status in ("ok", "degraded", "running") else 1)
@@ -126,20 +180,20 @@ def _write(run_folder: Path, standing: RunStanding, mode: TrackMode) -> None:
 
 def _final_media(result: Path) -> Iterator[tuple[str, Any]]:
     """The overlay video and the animated scene, where they are."""
-    wandb = _import_wandb()
+    wandb = import_wandb()
     if (result / "overlay.mp4").is_file():
-        yield "result/overlay", wandb.Video(str(result / "overlay.mp4"), format="mp4")
+        yield OVERLAY_KEY, wandb.Video(str(result / "overlay.mp4"), format="mp4")
     if (result / "scene.glb").is_file():
-        yield "result/scene", wandb.Object3D(str(result / "scene.glb"))
+        yield SCENE_KEY, wandb.Object3D(str(result / "scene.glb"))
 
 
 def _start(run_folder: Path, standing: RunStanding, mode: TrackMode) -> "wandb.Run":
     """A started wandb run, without system statistics, console capture, code, host name or paths."""
-    wandb = _import_wandb()
+    wandb = import_wandb()
     found = standing.summary or {}
     tags = [standing.status, str(found.get("preset") or standing.config.get("preset") or ""), str(found.get("device") or "")]
     return wandb.init(
-        project=os.environ.get("WANDB_PROJECT") or "hoifield",
+        project=name_project(),
         group=os.environ.get("WANDB_RUN_GROUP") or f"clip-{str(standing.clip['sha256'])[:12]}",
         job_type="fit",
         id=standing.run_id,
@@ -165,31 +219,6 @@ def _start(run_folder: Path, standing: RunStanding, mode: TrackMode) -> "wandb.R
     )
 
 
-def _import_wandb() -> Any:
-    """The package; its reports of its own crashes, which it would send offline too, are off unless the user turned them on."""
-    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
-    try:
-        import wandb
-    except ImportError as error:
-        raise MissingDependency("HF-RUN-009", "wandb is not installed", "pip install 'hoifield[wandb]', or use --track off") from error
-    return wandb
-
-
 def _without_folders(text: str) -> str:
     """The text with the names of files, not where they lie."""
     return _FOLDERS.sub("", text)
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())[:200]
-
-
-def _server_answers() -> bool:
-    """Whether the wandb server accepts a connection within three seconds."""
-    server = urllib.parse.urlsplit(os.environ.get("WANDB_BASE_URL", _DEFAULT_SERVER))
-    try:
-        port = server.port or (80 if server.scheme == "http" else 443)
-        with socket.create_connection((server.hostname or "", port), timeout=_PROBE_SECONDS):
-            return True
-    except (OSError, ValueError):
-        return False

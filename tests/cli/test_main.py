@@ -46,6 +46,8 @@ def test_parsing_imports_no_tensor_library():
         ["fit", "--video", "x", "--preset", "huge"],
         ["fit", "--video", "x", "--seed", "one"],
         ["benchmark"],
+        ["track"],
+        ["track", "workspace", "somewhere"],
         ["benchmark", "accuracy", "--tier", "huge"],
         ["benchmark", "speed", "--tier", "nano"],
     ],

@@ -15,7 +15,7 @@ from hoifield.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = re.compile(r"\bhoifield ([a-z]+)((?: [^`#\n]*)?)")
-GROUPS = {"benchmark": ("accuracy", "speed"), "prior": ("data", "train", "sample", "evaluate"), "track": ("sync",)}
+GROUPS = {"benchmark": ("accuracy", "speed"), "prior": ("data", "train", "sample", "evaluate"), "track": ("sync", "workspace")}
 SINGLE = ("fit", "observe", "synth", "evaluate", "report", "view", "export", "compare", "batch", "doctor")
 
 

@@ -8,6 +8,7 @@ from source_files import PACKAGE, imported_modules, read_sources, write_tree
 
 ONE_FILE = {
     "wandb": "runlog/wandb_log.py",
+    "wandb_workspaces": "runlog/wandb_workspace.py",
     "sam2": "observations/sam2_masks.py",
     "pycolmap": "observations/reconstruct_motion.py",
     "ai_edge_litert": "observations/landmark_networks.py",
@@ -79,7 +80,7 @@ def test_the_check_finds_each_kind_of_violation(tmp_path):
 
 
 def test_reading_the_command_line_loads_no_heavy_package():
-    heavy = ("torch", "numba", "cv2", "scipy", "av", "pycolmap", "wandb", "sklearn", "skimage")
+    heavy = ("torch", "numba", "cv2", "scipy", "av", "pycolmap", "wandb", "wandb_workspaces", "sklearn", "skimage")
     program = f"import sys, hoifield.cli.main; sys.stdout.write(' '.join(name for name in {heavy!r} if name in sys.modules))"
     finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=PACKAGE.parent)
     assert finished.stdout == ""

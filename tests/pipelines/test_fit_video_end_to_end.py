@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from offline_wandb import find_keys_never_logged, read_offline_run
 from tiny_fit import build_tiny_preset, run_tiny_fit
 
 from hoifield.errors import MissingDependency, MissingInput, RefusedInput
@@ -25,10 +26,13 @@ from hoifield.pipelines import fit_video as main_job
 from hoifield.pipelines import follow_run
 from hoifield.pipelines.fit_video import FitOutcome, FitVideoConfig, fit_video
 from hoifield.pipelines.observe import ObserveConfig
+from hoifield.pipelines.presets import choose_curves
 from hoifield.result.fit_result import FitResult
 from hoifield.result.result_folder import read_result
 from hoifield.runlog.run_folder import read_journal
 from hoifield.runlog.run_standing import find_stage_pictures
+from hoifield.runlog.wandb_log import sync_run
+from hoifield.runlog.wandb_workspace import describe_comparison
 from hoifield.storage import read_json_lines, verify_committed
 from hoifield.synthetic.clip_recipe import ClipRecipe
 from hoifield.synthetic.make_clip import make_clip, write_video
@@ -103,6 +107,19 @@ def test_every_frame_is_placed_and_object_and_hand_are_near_the_truth(fitted: Fi
     assert card["pose_rot_deg"].value < 12 and card["pose_trans_mm"].value < 25
     assert card["mpjpe_ra_mm"].value < 20
     assert card["mask_iou_object"].value > 0.55
+
+
+def test_every_key_that_the_saved_wandb_view_names_is_logged_by_a_fit(fitted: Fitted, tmp_path: Path) -> None:
+    pytest.importorskip("wandb_workspaces")
+    shutil.copytree(fitted.outcome.run, tmp_path / "run")
+    sync_run(tmp_path / "run", "offline")
+    offline_run = read_offline_run(tmp_path / "run")
+    curves = choose_curves()
+    assert list(curves) == [stage.name for stage in build_tiny_preset("draft", 0).stages]
+    assert find_keys_never_logged(describe_comparison(curves), offline_run.keys()) == []
+    for stage in curves:
+        wrong = describe_comparison({**curves, stage: (*curves[stage], "beauty")})
+        assert find_keys_never_logged(wrong, offline_run.keys()) == [f"{stage}/beauty"]
 
 
 def test_a_wrong_shape_and_wrong_poses_miss_the_same_thresholds(fitted: Fitted) -> None:

@@ -1,7 +1,7 @@
 """Presets: amounts of work that grow, stages that can be carried out."""
 
 from hoifield.fitting.stage import FieldStage, PlacementStage, last_width
-from hoifield.pipelines.presets import EVERYTHING, build_preset
+from hoifield.pipelines.presets import EVERYTHING, build_preset, choose_curves, for_loose_poses
 
 
 def test_finer_presets_do_more_of_everything():
@@ -38,3 +38,10 @@ def test_the_last_width_is_that_of_the_last_field_stage():
 def test_the_seed_reaches_the_scene_and_changes_nothing_else():
     first, second = build_preset("draft", 0), build_preset("draft", 7)
     assert (first.scene.seed, second.scene.seed) == (0, 7) and first.stages == second.stages
+
+
+def test_every_preset_has_the_stages_that_runs_are_compared_by():
+    for name in ("nano", "draft", "standard", "fine"):
+        preset = build_preset(name, 0)  # type: ignore[arg-type]
+        for stages in (preset.stages, for_loose_poses(preset).stages):
+            assert [stage.name for stage in stages] == list(choose_curves())
