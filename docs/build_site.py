@@ -18,7 +18,7 @@ from markdown_it.token import Token
 
 ROOT = Path(__file__).resolve().parents[1]
 SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("Start", ("README.md", "docs/coming_from_elsewhere.md", "docker/README.md")),
+    ("Start", ("README.md", "docs/concepts.md", "docs/commands.md", "docs/coming_from_elsewhere.md", "docker/README.md")),
     ("How to", ("docs/how_to/*.md",)),
     ("What it means", ("docs/conventions.md", "docs/scores.md", "docs/benchmark.md", "docs/real_sets.md", "docs/errors.md")),
     ("How it is made", ("docs/architecture.md", "docs/decisions/README.md", "docs/decisions/0*.md", "CONTRIBUTING.md", "CHANGELOG.md")),

@@ -29,8 +29,7 @@ from hoifield.fitting.run_field_stage import build_optimiser, run_field_stage
 from hoifield.fitting.run_stages import rebuild_hand_volumes
 from hoifield.fitting.stage import FieldStage, PlacementStage, last_width
 from hoifield.observations.observations_folder import load_observations
-from hoifield.pipelines.fit_video import posed_by_motion
-from hoifield.pipelines.presets import build_preset, for_loose_poses
+from hoifield.pipelines.presets import build_preset, preset_for
 from hoifield.result.collect_result import collect_result
 from hoifield.result.fit_result import FitResult
 from hoifield.scene.initialise import initialise_scene
@@ -58,8 +57,8 @@ def describe(scene: Scene, truth: FitResult, frames: np.ndarray) -> str:
 def measure(folder: Path) -> None:
     clip, truth = open_clip(folder / "truth" / "clip.mp4"), read_truth(folder / "truth")
     observations = load_observations(sorted((folder / "fit" / "stages" / "observe").glob("*"))[-1])
-    preset = build_preset("draft", 0)
-    stages = (preset if posed_by_motion(observations) else for_loose_poses(preset)).stages
+    preset = preset_for(build_preset("draft", 0), observations)
+    stages = preset.stages
     torch.manual_seed(0)
     actors = {hand.side: load_actor("anny", hand.side) for hand in observations.hands}
     pixels = load_frame_pixels(clip, observations)

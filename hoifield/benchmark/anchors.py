@@ -20,8 +20,7 @@ from hoifield.observations.observations import Observations
 from hoifield.observations.track_object import LEAST_SHARE, holding_hand, pose_actor
 from hoifield.observations.visual_hull import CarveConfig, carve_hull, gather_evidence, hull_mesh
 from hoifield.pipelines.fit_observations import RunListener, StepAnnounce, fit_observations
-from hoifield.pipelines.fit_video import posed_by_motion
-from hoifield.pipelines.presets import Preset, for_loose_poses
+from hoifield.pipelines.presets import Preset, for_loose_poses, posed_by_motion
 from hoifield.result.fit_result import FitResult
 from hoifield.runlog.run_folder import RunFolder
 from hoifield.runlog.stop_request import StopRequest

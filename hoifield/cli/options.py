@@ -41,6 +41,12 @@ def require_folder(path: Path | None, option: str) -> None:
         raise MissingInput("HF-CFG-002", f"{option} {str(path)!r} is not a folder", "name a folder that exists")
 
 
+def require_file(path: Path | None, option: str) -> None:
+    """Raises MissingInput (HF-CFG-002) for a file that is not there."""
+    if path is not None and not path.is_file():
+        raise MissingInput("HF-CFG-002", f"{option} {str(path)!r} is not a file", "name a file that exists")
+
+
 def require_max_frames(frames: int | None) -> None:
     """Raises ConfigurationError (HF-CFG-003) for fewer frames than a clip must have."""
     if frames is not None and frames < 8:

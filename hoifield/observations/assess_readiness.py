@@ -32,6 +32,8 @@ class ReadinessLimits:
     silhouette_iou_poor: float = 0.75
     border_share_poor: float = 0.3
     second_hand_poor: float = 0.2
+    likeness_poor: float = 0.93
+    """Of a template's silhouettes beside the hull's. Right ones had 0.99 and more, wrong ones 0.87 and less (experiments/13_template)."""
     span_poor_deg: float = 60.0
     sharpness_poor: float = 0.25
     """Of the clip's 90th percentile."""
@@ -149,7 +151,15 @@ def _object_findings(track: ObjectTrack | None, limits: ReadinessLimits, measure
         )
         bad = np.nan_to_num(track.silhouette_iou, nan=1.0) < limits.silhouette_iou_poor
         found.append(_Finding(refuses, Reason("HF-RDY-021", message, _listed(bad))))
-    if measured["rotation_span_deg"] < limits.span_poor_deg:
+    if track.known_shape is not None:
+        measured["template_likeness"] = track.known_shape.likeness
+        if track.known_shape.likeness < limits.likeness_poor:
+            message = (
+                f"The template explains the object masks only {track.known_shape.likeness:.2f} times as well as a shape cut from them: it is another "
+                "object, or was put on it the wrong way round. Look at the overlay, or fit without --template."
+            )
+            found.append(_Finding(False, Reason("HF-RDY-024", message)))
+    elif measured["rotation_span_deg"] < limits.span_poor_deg:
         message = (
             f"The object turns by {measured['rotation_span_deg']:.0f} deg over the clip: its far side and its depth stay guesses. "
             "Turn the hand further, so that the object is seen from more sides."
@@ -189,6 +199,7 @@ def assess_readiness(
 
     Codes: 001 no hand, 002 hand often missing, 003 hand fits badly, 004 two hands, 010 no object, 011 object often missing, 012 weak masks,
     013 object leaves the picture, 020 no object pose, 021 not one rigid shape in the hand, 022 few sides seen, 023 frames without a pose,
+    024 the template is not what is held,
     030 blur, 031 guessed focal length (said, but no reason to degrade).
     """
     limits = ReadinessLimits()

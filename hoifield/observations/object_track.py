@@ -13,6 +13,18 @@ PoseSource = Literal["hand", "motion", "none"]
 
 
 @dataclass(frozen=True)
+class KnownShape:
+    """A template that took the hull's place: its point p is at size (p - middle) in the object frame."""
+
+    size: float
+    """Times the template's own."""
+    middle: Float[np.ndarray, "3"]
+    """The template's own frame and units."""
+    likeness: float
+    """How well its silhouettes agree with the masks beside those of the hull that it replaced (medians): 1 is as well."""
+
+
+@dataclass(frozen=True)
 class ObjectTrack:
     """Metric object poses in the camera, for one canonical object frame whose origin is near the object's centre."""
 
@@ -22,6 +34,8 @@ class ObjectTrack:
     """In [0, 1]."""
     source: tuple[PoseSource, ...]
     hull: Mesh
-    """Visual hull under these poses, object frame, metres: the start of the field, and its bounds."""
+    """Visual hull under these poses, object frame, metres: the start of the field, and its bounds. With a known shape, that."""
     silhouette_iou: Float[np.ndarray, "frame"]
     """Agreement of the hull's silhouette with the object mask (pixels hidden by the hand left out); NaN without a mask."""
+    known_shape: KnownShape | None = None
+    """Where the user gave a template."""

@@ -13,7 +13,7 @@ from hoifield.geometry.cameras import Camera
 from hoifield.geometry.mesh import Mesh
 from hoifield.observations.frame_masks import FrameMasks
 from hoifield.observations.hand_track import HandTrack
-from hoifield.observations.object_track import ObjectTrack
+from hoifield.observations.object_track import KnownShape, ObjectTrack
 from hoifield.observations.observations import Observations, Readiness, Reason
 from hoifield.observations.sensor_depth import SensorDepth
 from hoifield.storage import write_file
@@ -112,7 +112,13 @@ def _arrays(observations: Observations) -> dict[str, np.ndarray]:
         }
         if track.hull.colours is not None:
             arrays["hull_colours"] = track.hull.colours
+        if track.known_shape is not None:
+            arrays["known_shape"] = np.array([track.known_shape.size, *track.known_shape.middle, track.known_shape.likeness])
     return arrays
+
+
+def _known_shape(numbers: np.ndarray | None) -> KnownShape | None:
+    return None if numbers is None else KnownShape(float(numbers[0]), numbers[1:4], float(numbers[4]))
 
 
 def _assemble(description: dict[str, Any], arrays: dict[str, np.ndarray]) -> Observations:
@@ -130,6 +136,7 @@ def _assemble(description: dict[str, Any], arrays: dict[str, np.ndarray]) -> Obs
             source=tuple(description["object_source"]),
             hull=Mesh(arrays["hull_vertices"], arrays["hull_faces"], arrays.get("hull_colours")),
             silhouette_iou=arrays["object_silhouette_iou"],
+            known_shape=_known_shape(arrays.get("known_shape")),
         )
     depth = SensorDepth(arrays["depth_millimetres"]) if "depth_millimetres" in arrays else None
     stored = description["readiness"]

@@ -187,6 +187,45 @@ def _prior(offset: np.ndarray, gap: np.ndarray, config: RefineConfig) -> tuple[n
     return H.reshape(6 * count, 6 * count), gradient.reshape(-1), cost
 
 
+def _blocks(
+    evidence: SilhouetteEvidence, rays: SilhouetteRays, hull: HullGrid, coloured: tuple[Float[np.ndarray, "3 x y z"], Float[np.ndarray, "x y z"]],
+    poses: Float[np.ndarray, "frame 4 4"], config: RefineConfig
+) -> tuple[Float[np.ndarray, "frame 6 6"], Float[np.ndarray, "frame 6"], Float[np.ndarray, "frame"]]:  # fmt: skip
+    """Gauss-Newton blocks of silhouettes and colours at these poses, per frame and weighed by its mask: matrix, gradient and cost."""
+    unit = config.contour_pixels * float(np.median(poses[:, 2, 3])) / evidence.camera.focal
+    scales = np.array([unit, config.colour, 3.0, 2.0, config.colour_share if evidence.images is not None else 0.0])
+    rotation, translation = _split(poses)
+    H, g, cost = normal_equations(
+        hull.signed_distance, hull.lower, hull.spacing, *coloured, rotation, translation, _intrinsics(evidence),
+        rays.pixels, rays.kind, rays.colour, rays.start, scales,
+    )  # fmt: skip
+    share = config.independent_share * evidence.weight
+    return share[:, None, None] * H, share[:, None] * g, share * cost
+
+
+def align_as_one(
+    evidence: SilhouetteEvidence, rays: SilhouetteRays, shape: HullGrid, poses: Float[np.ndarray, "frame 4 4"], T: Float[np.ndarray, "4 4"], steps: int
+) -> Float[np.ndarray, "4 4"]:
+    """T_object_shape that best explains the silhouettes by a shape under given T_camera_object (Levenberg-Marquardt from `T`, one motion for all frames)."""
+    nothing = np.zeros((4, *shape.signed_distance.shape), np.float32)
+
+    def system(candidate: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+        H, g, cost = _blocks(evidence, rays, shape, (nothing[:3], nothing[3]), poses @ candidate, RefineConfig(colour_share=0.0))
+        return H.sum(0), g.sum(0), float(cost.sum())
+
+    damping = 1e-3
+    H, g, cost = system(T)
+    for _ in range(steps):
+        step = -np.linalg.solve(H + damping * np.diag(np.diag(H)) + 1e-9 * np.eye(6), g)
+        candidate = compose_offset(T[None], np.clip(step, -0.2, 0.2)[None])[0]
+        attempt = system(candidate)
+        if attempt[2] < cost:
+            T, (H, g, cost), damping = candidate, attempt, damping * 0.3
+        else:
+            damping *= 10.0
+    return T
+
+
 def align_to_hull(
     evidence: SilhouetteEvidence, rays: SilhouetteRays, hull: HullGrid, start: Float[np.ndarray, "frame 4 4"],
     offset: Float[np.ndarray, "frame 6"], config: RefineConfig, gauge_fixed: bool,
@@ -197,23 +236,15 @@ def align_to_hull(
     With `gauge_fixed` the mean offset stays zero: it belongs to the hull, which is carved under these poses, and the hand is the ruler.
     `coloured` are the hull's colours and how much was seen (see `hull_colours`); from these frames themselves when None.
     """
-    colours, colour_weight = coloured or hull_colours(hull, evidence, compose_offset(start, offset), rays)[:2]
-    depth = float(np.median(start[:, 2, 3]))
-    unit = config.contour_pixels * depth / evidence.camera.focal
-    scales = np.array([unit, config.colour, 3.0, 2.0, config.colour_share if evidence.images is not None else 0.0])
-    share = config.independent_share * evidence.weight
+    known = coloured or hull_colours(hull, evidence, compose_offset(start, offset), rays)[:2]
 
     def system(candidate: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-        rotation, translation = _split(compose_offset(start, candidate))
-        H, g, cost = normal_equations(
-            hull.signed_distance, hull.lower, hull.spacing, colours, colour_weight, rotation, translation, _intrinsics(evidence),
-            rays.pixels, rays.kind, rays.colour, rays.start, scales,
-        )  # fmt: skip
+        H, g, cost = _blocks(evidence, rays, hull, known, compose_offset(start, candidate), config)
         full, gradient, prior_cost = _prior(candidate, np.diff(evidence.frames), config)
         for frame in range(len(start)):
             block = slice(6 * frame, 6 * frame + 6)
-            full[block, block] += share[frame] * H[frame]
-        return full, gradient + (share[:, None] * g).reshape(-1), prior_cost + float(share @ cost)
+            full[block, block] += H[frame]
+        return full, gradient + g.reshape(-1), prior_cost + float(cost.sum())
 
     damping = 1e-3
     H, g, cost = system(offset)

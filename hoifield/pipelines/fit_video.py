@@ -16,7 +16,7 @@ from hoifield.observations.observations_folder import load_observations, save_ob
 from hoifield.pipelines.choose_device import DeviceChoice, choose_device
 from hoifield.pipelines.fit_observations import RunListener, StepAnnounce, fit_observations
 from hoifield.pipelines.observe import Announce, ObserveConfig, observe_clip
-from hoifield.pipelines.presets import Preset, PresetName, build_preset, for_loose_poses
+from hoifield.pipelines.presets import Preset, PresetName, build_preset, preset_for
 from hoifield.pipelines.stage_pictures import StagePictures
 from hoifield.pipelines.summarise import summarise, summarise_refusal
 from hoifield.pipelines.write_outputs import write_refused_outputs, write_run_outputs
@@ -85,8 +85,7 @@ def fit_video(path: Path, out: Path, config: FitVideoConfig, announce: Announce,
             write_refused_outputs(run, clip, observations, summarise_refusal(clip, observations, preset.name, device.type, config.seed, seconds))
             return _outcome(out, was_done=False)
         actors = {hand.side: load_actor(config.observe.actor, hand.side) for hand in observations.hands}
-        if not posed_by_motion(observations):
-            preset = for_loose_poses(preset)
+        preset = preset_for(preset, observations)
         picturer = StagePictures(run.path, clip, observations, actors, preset.stages)
         listener = RunListener(run, preset.stages, stop, announce_step, picturer.keep)
         announce(f"fitting {len(observations.fit_frames)} frames ({preset.name}, {device.type})")
@@ -97,13 +96,6 @@ def fit_video(path: Path, out: Path, config: FitVideoConfig, announce: Announce,
         announce("writing the result, the overlay and the report")
         write_run_outputs(run, clip, result, observations, actors)
         return _outcome(out, was_done=False)
-
-
-def posed_by_motion(observations: Observations) -> bool:
-    """Whether structure from motion placed the object in most of its frames."""
-    track = observations.object_track
-    placed = [source for source in track.source if source != "none"] if track is not None else []
-    return placed.count("motion") > len(placed) / 2
 
 
 def choose_preset(config: FitVideoConfig) -> Preset:

@@ -16,11 +16,10 @@ from hoifield.fitting.checkpoint import FitPosition, read_checkpoint
 from hoifield.fitting.stage import last_width
 from hoifield.observations.observations import Observations
 from hoifield.observations.observations_folder import load_observations
-from hoifield.pipelines.fit_video import posed_by_motion
-from hoifield.pipelines.presets import Preset, PresetName, build_preset, for_loose_poses
+from hoifield.pipelines.presets import Preset, PresetName, build_preset, preset_for
 from hoifield.pipelines.write_outputs import find_clip
 from hoifield.report.viewed_run import ViewedRun, read_pictures
-from hoifield.result.collect_result import collect_poses, extract_object_mesh
+from hoifield.result.collect_result import collect_poses, fitted_mesh
 from hoifield.result.fit_result import FitResult
 from hoifield.result.result_folder import read_result, read_summary
 from hoifield.runlog.run_folder import list_checkpoints, read_run_record
@@ -90,7 +89,7 @@ class BegunFit:
             if checkpoint.exists():
                 raise
             return None
-        mesh = extract_object_mesh(self.scene, LIVE_RESOLUTION, last_width(self.preset.stages))
+        mesh = fitted_mesh(self.scene, track, LIVE_RESOLUTION, last_width(self.preset.stages))
         return self._viewed(name_position(self.preset, position), collect_poses(self.scene, mesh, self.observations, self.clip, self.actors))
 
     def _viewed(self, state: str, result: FitResult) -> ViewedRun:
@@ -123,9 +122,7 @@ def begin(run: Path) -> BegunFit | None:
         cause = f"{run.name!r} is fitted by a schedule {identity['preset']!r}, which is no preset"
         raise RefusedInput("HF-VIE-005", cause, "wait until the run is finished")
     actors = {hand.side: load_actor(identity["observe"]["actor"], hand.side) for hand in observations.hands}
-    preset = build_preset(identity["preset"], identity["seed"])
-    if not posed_by_motion(observations):
-        preset = for_loose_poses(preset)
+    preset = preset_for(build_preset(identity["preset"], identity["seed"]), observations)
     # A checkpoint overwrites the field, and no ray is shot at the hands: neither needs to be good.
     sizes = replace(preset.scene, hull_steps=0, hand_volume_resolution=4)
     with torch.random.fork_rng():

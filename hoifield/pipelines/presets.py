@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, assert_never
 
 from hoifield.fitting.stage import FieldLossWeights, FieldStage, ParameterGroup, PlacementStage, Stage
+from hoifield.observations.observations import Observations
 from hoifield.scene.initialise import SceneConfig
 
 PresetName = Literal["nano", "draft", "standard", "fine"]
@@ -22,6 +23,8 @@ class Preset:
     """Cells per side of the object's cube, for the mesh."""
 
 
+KNOWN_SHAPE_STEPS = 600
+"""That teach the field a template, which nothing corrects later."""
 EVERYTHING: tuple[ParameterGroup, ...] = ("object_shape", "object_colour", "object_pose", "hand_root", "hand_surface", "background")
 
 FIELD_CURVES = ("total", "colour", "label", "depth_order", "interpenetration", "smooth_motion")
@@ -91,3 +94,31 @@ def for_loose_poses(preset: Preset) -> Preset:
     return replace(preset, stages=tuple(stages), scene=replace(preset.scene, finest_resolution=64))
 
 
+def for_known_shape(preset: Preset) -> Preset:
+    """The preset for an object whose shape was given: it is held, and colours have a grid of their own, since they cannot bend the shape's."""
+    stages: list[Stage] = []
+    for stage in preset.stages:
+        match stage:
+            case FieldStage():
+                stages.append(replace(stage, free=tuple(group for group in stage.free if group != "object_shape")))
+            case PlacementStage():
+                stages.append(stage)
+            case _:
+                assert_never(stage)
+    scene = replace(preset.scene, colour_table_size=preset.scene.table_size, shading_shapes=False, hull_steps=KNOWN_SHAPE_STEPS)
+    return replace(preset, stages=tuple(stages), scene=scene)
+
+
+def preset_for(preset: Preset, observations: Observations) -> Preset:
+    """The preset as what was observed asks for it."""
+    track = observations.object_track
+    if not posed_by_motion(observations):
+        preset = for_loose_poses(preset)
+    return for_known_shape(preset) if track is not None and track.known_shape is not None else preset
+
+
+def posed_by_motion(observations: Observations) -> bool:
+    """Whether structure from motion placed the object in most of its frames."""
+    track = observations.object_track
+    placed = [source for source in track.source if source != "none"] if track is not None else []
+    return placed.count("motion") > len(placed) / 2

@@ -67,6 +67,9 @@ def summarise(
         "seed": seed,
         "focal": {"pixels": observations.camera.focal, "source": observations.focal_source},
     }
+    known = None if observations.object_track is None else observations.object_track.known_shape
+    if known is not None:
+        summary["template"] = {"size": known.size, "middle": [float(value) for value in known.middle], "likeness": known.likeness}
     return replace(result, object_confidence=object_confidence, summary=summary)
 
 

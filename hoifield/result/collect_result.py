@@ -21,7 +21,9 @@ from hoifield.scene.scene import Scene
 
 def collect_result(scene: Scene, observations: Observations, clip: Clip, actors: dict[Side, SkinnedModel], mesh_resolution: int, width: float) -> FitResult:
     """Object mesh, poses and hands of every frame; `summary` is left empty. Raises RefusedInput (HF-RES-013) without a surface."""
-    return collect_poses(scene, extract_object_mesh(scene, mesh_resolution, width), observations, clip, actors)
+    track = observations.object_track
+    assert track is not None
+    return collect_poses(scene, fitted_mesh(scene, track, mesh_resolution, width), observations, clip, actors)
 
 
 def collect_poses(scene: Scene, mesh: Mesh, observations: Observations, clip: Clip, actors: dict[Side, SkinnedModel]) -> FitResult:
@@ -42,6 +44,11 @@ def collect_poses(scene: Scene, mesh: Mesh, observations: Observations, clip: Cl
     )
 
 
+def fitted_mesh(scene: Scene, track: ObjectTrack, resolution: int, width: float) -> Mesh:
+    """The object's mesh in the colours of its field: the one that was given, else the field's zero level."""
+    return colour_mesh(scene, track.hull) if track.known_shape is not None else extract_object_mesh(scene, resolution, width)
+
+
 def extract_object_mesh(scene: Scene, resolution: int, width: float) -> Mesh:
     """The zero level of the object's field, coloured by its colour field as seen facing the camera; object frame, metres."""
     values, lower, spacing = scene.object_distance.as_grid(resolution)
@@ -49,7 +56,11 @@ def extract_object_mesh(scene: Scene, resolution: int, width: float) -> Mesh:
         raise RefusedInput("HF-RES-013", "the object's field holds no surface after the fit", "label the object in two frames with --masks")
     # Rays stop a little before the zero level of a soft surface, so the fit puts that level inside the truth by a known amount.
     level = rendered_surface_level(values.numpy(), spacing, width)
-    mesh = extract_isosurface(values.numpy() - level, lower.numpy(), spacing)
+    return colour_mesh(scene, extract_isosurface(values.numpy() - level, lower.numpy(), spacing))
+
+
+def colour_mesh(scene: Scene, mesh: Mesh) -> Mesh:
+    """The mesh (object frame) coloured by the object's colour field as seen facing the camera."""
     vertices = torch.tensor(mesh.vertices, dtype=torch.float32)
     colours = []
     with torch.no_grad():

@@ -222,13 +222,30 @@ def _refuse_foreign(path: Path) -> None:
 
 
 def _require_same_identity(path: Path, known: dict[str, Any], asked: dict[str, Any]) -> None:
-    """Raises CannotCreateOutput HF-RUN-003 that names what differs."""
-    differing = sorted(key for key in known.keys() | asked.keys() if known.get(key) != asked.get(key))
+    """Raises CannotCreateOutput HF-RUN-003 that names what differs. What an older version did not know of was not asked for."""
+    there, here = _flat(known), _flat(asked)
+    differing = [
+        f"{name} ({_short(there.get(name))} there, {_short(here.get(name))} asked)"
+        for name in sorted(there.keys() | here.keys())
+        if there.get(name) != here.get(name)
+    ]
     if differing:
-        key = differing[0]
-        values = f"{key}: {known.get(key)!r} there, {asked.get(key)!r} asked"
-        cause = f"{str(path)!r} holds another run: {', '.join(differing)} differ ({values})"
+        cause = f"{str(path)!r} holds another run: it differs in {', '.join(differing)}"
         raise CannotCreateOutput("HF-RUN-003", cause, "choose another folder with --out, or run with the options of that run to resume it")
+
+
+def _flat(identity: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Names of options, those of parts as part/name, with their values."""
+    flat: dict[str, Any] = {}
+    for name, value in identity.items():
+        flat |= _flat(value, f"{prefix}{name}/") if isinstance(value, dict) else {prefix + name: value}
+    return flat
+
+
+def _short(value: object) -> str:
+    """A value as a person tells it from another: sums of files by their first digits."""
+    text = "none" if value is None else str(value)
+    return f"{text[:12]}..." if len(text) > 24 else text
 
 
 def _lock_folder(path: Path) -> int:

@@ -109,7 +109,8 @@ def _hull_field(track: ObjectTrack, config: SceneConfig) -> tuple[DistanceField,
     centre = (lower + upper) / 2
     layout = HashGridLayout(levels=config.levels, table_size=config.table_size, finest_resolution=config.finest_resolution)
     field = DistanceField(torch.tensor(centre, dtype=torch.float32), half_size, layout, seed=config.seed)
-    resolution = 56
+    # a hull is blurred anyway, what was given is not
+    resolution = 56 if track.known_shape is None else 112
     spacing = 2 * half_size / (resolution - 1)
     axis = np.arange(resolution) * spacing
     points = centre - half_size + np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), -1).reshape(-1, 3)

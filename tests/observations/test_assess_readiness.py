@@ -12,7 +12,7 @@ from hoifield.geometry.mesh import Mesh
 from hoifield.observations.assess_readiness import assess_readiness
 from hoifield.observations.frame_masks import FrameMasks
 from hoifield.observations.hand_track import HandTrack
-from hoifield.observations.object_track import ObjectTrack
+from hoifield.observations.object_track import KnownShape, ObjectTrack
 from hoifield.observations.observations import Observations
 from hoifield.observations.observations_folder import load_observations, save_observations
 from tests.observations.turning_grasp import TurningGrasp, make_grasp, noisy_track
@@ -67,6 +67,14 @@ def test_no_hand_is_refused(grasp: TurningGrasp) -> None:
     assert "HF-RDY-001" in verdict(grasp, grasp.masks(), None, hands=())[1]
 
 
+def test_a_template_that_looks_otherwise_degrades_and_a_right_one_makes_up_for_sides_that_were_not_seen(grasp: TurningGrasp) -> None:
+    still = replace(track_of(grasp), T_camera_object=np.tile(grasp.T_camera_object[:1], (COUNT, 1, 1)))
+    assert verdict(grasp, grasp.masks(), still)[:2] == ("degraded", {"HF-RDY-022"})
+    right, wrong = (replace(still, known_shape=KnownShape(1.0, np.zeros(3), likeness)) for likeness in (0.99, 0.85))
+    assert verdict(grasp, grasp.masks(), right)[:2] == ("fit", set())
+    assert verdict(grasp, grasp.masks(), wrong)[:2] == ("degraded", {"HF-RDY-024"})
+
+
 def test_a_hand_hidden_for_long_degrades_unless_the_object_carries_it(grasp: TurningGrasp) -> None:
     hand = noisy_track(grasp, 0.0, 0.0)
     hidden = np.arange(COUNT) < 4
@@ -108,7 +116,8 @@ def test_observations_come_back_exactly(grasp: TurningGrasp, tmp_path: Path, wit
     poses = grasp.T_camera_object.copy()
     poses[3] = np.nan
     coloured = Mesh(grasp.mesh.vertices, grasp.mesh.faces, np.random.default_rng(0).random((len(grasp.mesh.vertices), 3)))
-    track = replace(track_of(grasp), T_camera_object=poses, hull=coloured) if with_track else None
+    known = KnownShape(0.01, np.array([30.0, -10.0, 20.0]), 0.97)
+    track = replace(track_of(grasp), T_camera_object=poses, hull=coloured, known_shape=known) if with_track else None
     before = observations_of(grasp, track)
     save_observations(before, tmp_path / "observed")
     after = load_observations(tmp_path / "observed")
@@ -122,6 +131,8 @@ def test_observations_come_back_exactly(grasp: TurningGrasp, tmp_path: Path, wit
         assert np.array_equal(after.object_track.T_camera_object, poses, equal_nan=True)
         assert np.array_equal(after.object_track.hull.colours, coloured.colours)
         assert after.object_track.source == track_of(grasp).source
+        shape = after.object_track.known_shape
+        assert shape is not None and (shape.size, shape.middle.tolist(), shape.likeness) == (0.01, [30.0, -10.0, 20.0], 0.97)
     else:
         assert after.object_track is None
     assert len(list((tmp_path / "observed" / "masks").glob("*.png"))) == COUNT

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from offline_wandb import find_keys_never_logged, read_offline_run
+from scipy.spatial.transform import Rotation
 from tiny_fit import build_tiny_preset, run_tiny_fit
 
 from hoifield.errors import MissingDependency, MissingInput, RefusedInput
@@ -28,6 +29,7 @@ from hoifield.pipelines.fit_video import FitOutcome, FitVideoConfig, fit_video
 from hoifield.pipelines.observe import ObserveConfig
 from hoifield.pipelines.presets import choose_curves
 from hoifield.result.fit_result import FitResult
+from hoifield.result.mesh_files import write_mesh
 from hoifield.result.result_folder import read_result
 from hoifield.runlog.run_folder import read_journal
 from hoifield.runlog.run_standing import find_stage_pictures
@@ -207,6 +209,31 @@ def test_before_its_first_checkpoint_a_fit_shows_what_was_observed_and_before_th
         follow_run.begin(run)
     shutil.rmtree(run / "stages")
     assert next(follow_run.follow_run(run, poll_s=0.0)) is None
+
+
+def test_a_known_object_keeps_its_shape_and_is_placed_by_it(fitted: Fitted, tmp_path: Path) -> None:
+    known = read_result(fitted.truth).object_mesh
+    turned = Mesh(100.0 * known.vertices @ Rotation.from_rotvec([0.7, -1.9, 1.1]).as_matrix().T, known.faces)
+    write_mesh(tmp_path / "box.ply", turned)
+    outcome = run_tiny_fit(fitted.truth, tmp_path / "run", lambda *told: None, tmp_path / "box.ply")
+    result = read_result(outcome.run / "result")
+    template, card = result.summary["template"], evaluate(result, fitted.truth)
+    expected = template["size"] * (turned.vertices - np.array(template["middle"]))
+    np.testing.assert_allclose(result.object_mesh.vertices, expected, atol=1e-6)
+    np.testing.assert_array_equal(result.object_mesh.faces, turned.faces)
+    colours = result.object_mesh.colours
+    assert colours is not None and colours.std() > 0.02, "colours are the clip's"
+    print({name: round(card[name].value, 2) for name in ("f5_icp_pct", "pose_trans_mm", "mask_iou_object", "cd_hand_cm2")}, template)
+    assert template["likeness"] > 0.93
+    assert card["f5_icp_pct"].value > 99 > fitted.card["f5_icp_pct"].value
+    assert card["mask_iou_object"].value > 0.55
+
+
+def test_a_template_that_encloses_nothing_is_refused_before_the_clip_is_looked_at(fitted: Fitted, tmp_path: Path) -> None:
+    known = read_result(fitted.truth).object_mesh
+    write_mesh(tmp_path / "open.ply", Mesh(known.vertices, known.faces[1:]))
+    with pytest.raises(RefusedInput, match="HF-OBS-902"):
+        run_tiny_fit(fitted.truth, tmp_path / "run", lambda *told: pytest.fail("fitted"), tmp_path / "open.ply")
 
 
 def test_a_clip_without_a_hand_is_refused_with_reasons_and_a_report(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 """Presets: amounts of work that grow, stages that can be carried out."""
 
+from dataclasses import replace
+
 from hoifield.fitting.stage import FieldStage, PlacementStage, last_width
-from hoifield.pipelines.presets import EVERYTHING, build_preset, choose_curves, for_loose_poses
+from hoifield.pipelines.presets import EVERYTHING, build_preset, choose_curves, for_known_shape, for_loose_poses
 
 
 def test_finer_presets_do_more_of_everything():
@@ -45,3 +47,14 @@ def test_every_preset_has_the_stages_that_runs_are_compared_by():
         preset = build_preset(name, 0)  # type: ignore[arg-type]
         for stages in (preset.stages, for_loose_poses(preset).stages):
             assert [stage.name for stage in stages] == list(choose_curves())
+
+
+def test_a_known_shape_is_held_in_every_stage_and_nothing_else_is():
+    preset = build_preset("draft", 0)
+    held = for_known_shape(preset)
+    for before, after in zip(preset.stages, held.stages, strict=True):
+        if isinstance(before, FieldStage) and isinstance(after, FieldStage):
+            assert set(before.free) - set(after.free) == {"object_shape"}
+            after = replace(after, free=before.free)
+        assert after == before
+    assert held.scene.colour_table_size > 0, "colours can no longer lean on the shape's features"

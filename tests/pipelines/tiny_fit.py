@@ -30,11 +30,11 @@ def build_tiny_preset(name: PresetName, seed: int) -> Preset:
     return Preset(name, 8, stages, scene, 40)
 
 
-def run_tiny_fit(truth: Path, run: Path, announce_step: StepAnnounce) -> FitOutcome:
-    """Fits the clip of a truth folder with its camera and masks given."""
+def run_tiny_fit(truth: Path, run: Path, announce_step: StepAnnounce, template: Path | None = None) -> FitOutcome:
+    """Fits the clip of a truth folder with its camera and masks given, and with the object's shape where that is named."""
     written = json.loads((truth / "truth.json").read_text(encoding="utf-8"))
     focal, middle = written["focal_px"], written["recipe"]["size"] / 2
-    observe = ObserveConfig(masks=truth / "masks", intrinsics=f"{focal},{focal},{middle},{middle}")
+    observe = ObserveConfig(masks=truth / "masks", intrinsics=f"{focal},{focal},{middle},{middle}", template=template)
     return fit_video(truth / "clip.mp4", run, FitVideoConfig(observe), lambda line: None, announce_step)
 
 

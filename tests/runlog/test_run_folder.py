@@ -44,7 +44,7 @@ def test_an_empty_folder_is_used(tmp_path: Path) -> None:
 
 def test_another_identity_is_refused_and_the_difference_named(tmp_path: Path) -> None:
     RunFolder.open(tmp_path, IDENTITY).close()
-    with pytest.raises(CannotCreateOutput, match="options differ") as refusal:
+    with pytest.raises(CannotCreateOutput, match="it differs in options/preset") as refusal:
         RunFolder.open(tmp_path, {**IDENTITY, "options": {"preset": "fine", "seed": 3}})
     assert (refusal.value.code, refusal.value.exit_code) == ("HF-RUN-003", 73)
     RunFolder.open(tmp_path, IDENTITY).close()
@@ -185,3 +185,13 @@ def test_a_second_interrupt_stops_at_once() -> None:
 
     with StopRequest(), pytest.raises(KeyboardInterrupt):
         press_twice()
+
+
+def test_what_differs_is_named_by_option_and_value_and_options_that_came_later_do_not_differ(tmp_path: Path):
+    there = {"clip": "a" * 64, "observe": {"masks": "b" * 64, "hand": "auto"}, "seed": 0}
+    RunFolder.open(tmp_path / "run", there).close()
+    with pytest.raises(CannotCreateOutput) as refusal:
+        RunFolder.open(tmp_path / "run", {**there, "observe": {"masks": None, "hand": "left", "template": None}})
+    named = "it differs in observe/hand (auto there, left asked), observe/masks (bbbbbbbbbbbb... there, none asked)"
+    assert refusal.value.cause.endswith(named)
+    RunFolder.open(tmp_path / "run", {**there, "observe": {**there["observe"], "template": None}}).close()
