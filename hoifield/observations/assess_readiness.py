@@ -33,7 +33,7 @@ class ReadinessLimits:
     border_share_poor: float = 0.3
     second_hand_poor: float = 0.2
     likeness_poor: float = 0.93
-    """Of a template's silhouettes beside the hull's. Right ones had 0.99 and more, wrong ones 0.87 and less (experiments/13_template)."""
+    """Of a template's silhouettes beside the hull's. Right ones had 0.97 and more, wrong ones 0.87 and less (experiments/13_template)."""
     span_poor_deg: float = 60.0
     sharpness_poor: float = 0.25
     """Of the clip's 90th percentile."""
