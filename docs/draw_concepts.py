@@ -17,6 +17,7 @@ from hoifield.geometry.mesh import Mesh
 from hoifield.geometry.mesh_distance import MeshDistance
 from hoifield.observations.observations import Observations
 from hoifield.pipelines.follow_run import begin
+from hoifield.report.draw_meshes import find_outline
 from hoifield.report.overlay_video import draw_overlay_frame, posed_meshes
 from hoifield.report.turntable import render_turntable
 from hoifield.report.viewed_run import colour_by_sightings
@@ -26,6 +27,7 @@ from hoifield.result.result_folder import read_result
 PICTURES = Path(__file__).resolve().parent / "pictures"
 HEIGHT = 360
 OBJECT, HAND = np.array([224, 122, 60]), np.array([110, 178, 120])
+FINGER_TIPS = [8, 12, 16, 20]
 WIDTH = 0.002
 """Width of the surfaces in the picture of a ray, metres: that of the last field stages."""
 
@@ -76,24 +78,25 @@ def distances(meshes: list[Mesh], points: Float[np.ndarray, "point 3"]) -> Float
 def draw_slice(result: FitResult, row: int) -> UInt8[np.ndarray, "height width 3"]:
     """A cut through object and hand along a camera ray: lines of equal distance, the ray, and the weights that its samples get."""
     meshes, _ = posed_meshes(result, row)
-    gap = np.abs(distances(meshes[:1], meshes[1].vertices)[0])
-    touch = meshes[1].vertices[gap.argmin()]
+    # a ray at the height of the finger tips that meets the object
+    x, y = result.T_camera_object[row, 0, 3], result.hands[0].joints[row, FINGER_TIPS, 1].mean()
+    z = result.T_camera_object[row, 2, 3]
     columns, rows = 900, 540
-    depth = touch[2] + (np.arange(columns) - columns / 2) * 0.24 / columns
-    across = touch[0] / touch[2] * depth[None, :] + (np.arange(rows)[:, None] - rows / 2) * 0.24 / columns
-    points = np.stack([across, np.broadcast_to(touch[1] / touch[2] * depth, across.shape), np.broadcast_to(depth, across.shape)], -1)
+    depth = z + (np.arange(columns) - columns / 2) * 0.24 / columns
+    across = x / z * depth[None, :] + (np.arange(rows)[:, None] - rows / 2) * 0.24 / columns
+    points = np.stack([across, np.broadcast_to(y / z * depth, across.shape), np.broadcast_to(depth, across.shape)], -1)
     both = distances(meshes, points.reshape(-1, 3)).reshape(2, rows, columns)
     nearest = both.min(0)
     picture = np.where((np.floor(nearest / 0.005) % 2 == 0)[..., None], 250.0, 238.0) * np.ones(3)
     for distance, colour in zip(both, (OBJECT, HAND), strict=True):
         picture[distance < 0] = 0.35 * picture[distance < 0] + 0.65 * colour
-    picture[np.abs(nearest) < 0.0004] = 30
+    picture[find_outline(np.where(nearest < 0, both.argmin(0), -1))] = 30
     drawn, middle = picture.astype(np.uint8), rows // 2
     cv2.line(drawn, (0, middle), (columns, middle), (40, 70, 220), 1, cv2.LINE_AA)
     density = density_from_distance(torch.from_numpy(both[:, middle]), WIDTH).numpy()
     optical = density.sum(0) * (depth[1] - depth[0])
     weight = np.exp(-np.concatenate([[0.0], np.cumsum(optical)[:-1]])) * (1 - np.exp(-optical))
-    bars = np.round(weight / weight.max() * 0.4 * rows).astype(int)
+    bars = np.round(weight / weight.max() * 0.2 * rows).astype(int)
     for column, (bar, of_object) in enumerate(zip(bars, density[0] > density[1], strict=True)):
         cv2.line(drawn, (column, rows - 1), (column, rows - 1 - int(bar)), tuple((OBJECT if of_object else HAND).tolist()), 1)
     return drawn
