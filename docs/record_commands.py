@@ -21,8 +21,8 @@ NUMBER = re.compile(r"\b[0-9a-f]{10,12}\b|(?<![A-Za-z])[-+]?\d+(?:\.\d+)?(?:e[-+
 """Sums of files count as numbers."""
 TOKEN = re.compile(r"(?<=/open/)[\w-]+")
 PROMPT = "$ "
-SERVING_S = 20.0
-"""How long a command that serves is left alone before Ctrl-C."""
+UNTIL_STOPPED = "until Ctrl-C"
+"""How commands run that serve: once they say that Ctrl-C ends them, it does."""
 
 
 @dataclass(frozen=True)
@@ -72,18 +72,18 @@ def write_outputs(text: str, play: Callable[[Example], tuple[str, ...]]) -> str:
 
 
 def play_in_a_process(example: Example, folder: Path) -> tuple[str, ...]:
-    """What the command prints, run in `folder`; one that serves is ended as by Ctrl-C."""
+    """What the command prints, run in `folder`."""
     words = [sys.executable, "-c", "from hoifield.cli.main import main; main()", *shlex.split(example.command)[1:]]
     # a shell that starts programs in the background has them ignore Ctrl-C
     heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     process = subprocess.Popen(words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, preexec_fn=heed)
-    if example.how == "until Ctrl-C":
-        try:
-            process.wait(SERVING_S)
-        except subprocess.TimeoutExpired:
+    assert process.stdout is not None
+    printed = ""
+    for line in process.stdout:
+        printed += line
+        if example.how == UNTIL_STOPPED and "Ctrl-C" in line:
             process.send_signal(signal.SIGINT)
-    printed, _ = process.communicate()
-    return tidy(printed, process.returncode, folder)
+    return tidy(printed, process.wait(), folder)
 
 
 def main() -> None:

@@ -290,8 +290,8 @@ def choose_view(
 def view_run(states: Iterable[ViewedRun | None], port: int, opened: Callable[[str, int], None]) -> None:
     """Shows the states of a run as they come, until interrupted; `opened` is told address and port first. Raises as `start_viser`."""
     viewer = RunViewer(port)
-    opened(viewer.gate.url, viewer.gate.port)
     try:
+        opened(viewer.gate.url, viewer.gate.port)
         for state in states:
             if state is not None:
                 viewer.show(state)

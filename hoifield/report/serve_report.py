@@ -62,8 +62,8 @@ class ReportServer:
 def serve_report(run_folder: Path, port: int, opened: Callable[[str, int], None]) -> None:
     """Serve the report of a run until interrupted; `opened` is told address and port first."""
     server = ReportServer(run_folder, port)
-    opened(server.gate.url, server.gate.port)
     try:
+        opened(server.gate.url, server.gate.port)
         server.serve_forever()
     except KeyboardInterrupt:
         server._server.server_close()

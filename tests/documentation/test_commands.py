@@ -79,7 +79,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, list[
             patch.setattr(module, "build_preset", build_tiny_preset)
         for example in PLAYED:
             if missing_package(example) is None:
-                output = RECORDER.play_in_a_process(example, folder) if example.how == "until Ctrl-C" else run_here(example.command)
+                output = RECORDER.play_in_a_process(example, folder) if example.how == RECORDER.UNTIL_STOPPED else run_here(example.command)
                 printed.setdefault(example.command, []).append(output)
     torch.set_num_threads(threads)
     os.chdir(before)

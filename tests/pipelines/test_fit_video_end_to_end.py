@@ -211,7 +211,10 @@ def test_before_its_first_checkpoint_a_fit_shows_what_was_observed_and_before_th
     assert next(follow_run.follow_run(run, poll_s=0.0)) is None
 
 
-def test_a_known_object_keeps_its_shape_and_is_placed_by_it(fitted: Fitted, tmp_path: Path) -> None:
+def test_a_known_object_keeps_its_shape_and_is_placed_by_it(fitted: Fitted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # a box needs fewer turns than a mug
+    monkeypatch.setattr("hoifield.observations.place_template.ROTATIONS", 120)
+    monkeypatch.setattr("hoifield.observations.place_template.SETTLED", 8)
     known = read_result(fitted.truth).object_mesh
     turned = Mesh(100.0 * known.vertices @ Rotation.from_rotvec([0.7, -1.9, 1.1]).as_matrix().T, known.faces)
     write_mesh(tmp_path / "box.ply", turned)
@@ -234,6 +237,7 @@ def test_a_template_that_encloses_nothing_is_refused_before_the_clip_is_looked_a
     write_mesh(tmp_path / "open.ply", Mesh(known.vertices, known.faces[1:]))
     with pytest.raises(RefusedInput, match="HF-OBS-902"):
         run_tiny_fit(fitted.truth, tmp_path / "run", lambda *told: pytest.fail("fitted"), tmp_path / "open.ply")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_clip_without_a_hand_is_refused_with_reasons_and_a_report(tmp_path: Path) -> None:
