@@ -29,7 +29,7 @@ HEIGHT = 360
 OBJECT, HAND = np.array([224, 122, 60]), np.array([110, 178, 120])
 FINGER_TIPS = [8, 12, 16, 20]
 WIDTH = 0.002
-"""Width of the surfaces in the picture of a ray, metres: that of the last field stages."""
+"""Width of the surfaces in the picture of a ray, metres: twice that at the end of a fit, so that the weights have a width to be seen."""
 
 
 def read_frame(clip: Clip, frame: int) -> UInt8[np.ndarray, "height width 3"]:

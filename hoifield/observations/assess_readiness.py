@@ -199,8 +199,7 @@ def assess_readiness(
 
     Codes: 001 no hand, 002 hand often missing, 003 hand fits badly, 004 two hands, 010 no object, 011 object often missing, 012 weak masks,
     013 object leaves the picture, 020 no object pose, 021 not one rigid shape in the hand, 022 few sides seen, 023 frames without a pose,
-    024 the template is not what is held,
-    030 blur, 031 guessed focal length (said, but no reason to degrade).
+    024 the template is not what is held, 030 blur, 031 guessed focal length (said, but no reason to degrade).
     """
     limits = ReadinessLimits()
     measured: dict[str, float] = {"frames": float(clip.frame_count)}

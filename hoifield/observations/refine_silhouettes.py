@@ -1,5 +1,6 @@
 """Object poses refined by silhouettes and colour against the running visual hull, all frames together; then the hull is carved again."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import cv2
@@ -203,6 +204,22 @@ def _blocks(
     return share[:, None, None] * H, share[:, None] * g, share * cost
 
 
+def _descend(
+    start: np.ndarray, system: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, float]], move: Callable[[np.ndarray, np.ndarray], np.ndarray], steps: int
+) -> np.ndarray:
+    """Levenberg-Marquardt: `system` gives matrix, gradient and cost, `move` takes a step; what costs more is not taken."""
+    damping = 1e-3
+    H, g, cost = system(start)
+    for _ in range(steps):
+        candidate = move(start, -cho_solve(cho_factor(H + damping * np.diag(np.diag(H))), g))
+        attempt = system(candidate)
+        if attempt[2] < cost:
+            start, (H, g, cost), damping = candidate, attempt, damping * 0.3
+        else:
+            damping *= 10.0
+    return start
+
+
 def align_as_one(
     evidence: SilhouetteEvidence, rays: SilhouetteRays, shape: HullGrid, poses: Float[np.ndarray, "frame 4 4"], T: Float[np.ndarray, "4 4"], steps: int
 ) -> Float[np.ndarray, "4 4"]:
@@ -211,19 +228,10 @@ def align_as_one(
 
     def system(candidate: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
         H, g, cost = _blocks(evidence, rays, shape, (nothing[:3], nothing[3]), poses @ candidate, RefineConfig(colour_share=0.0))
-        return H.sum(0), g.sum(0), float(cost.sum())
+        # positive even where no ray comes near the shape
+        return H.sum(0) + 1e-9 * np.eye(6), g.sum(0), float(cost.sum())
 
-    damping = 1e-3
-    H, g, cost = system(T)
-    for _ in range(steps):
-        step = -np.linalg.solve(H + damping * np.diag(np.diag(H)) + 1e-9 * np.eye(6), g)
-        candidate = compose_offset(T[None], np.clip(step, -0.2, 0.2)[None])[0]
-        attempt = system(candidate)
-        if attempt[2] < cost:
-            T, (H, g, cost), damping = candidate, attempt, damping * 0.3
-        else:
-            damping *= 10.0
-    return T
+    return _descend(T, system, lambda T, step: compose_offset(T[None], np.clip(step, -0.2, 0.2)[None])[0], steps)
 
 
 def align_to_hull(
@@ -246,20 +254,11 @@ def align_to_hull(
             full[block, block] += H[frame]
         return full, gradient + g.reshape(-1), prior_cost + float(cost.sum())
 
-    damping = 1e-3
-    H, g, cost = system(offset)
-    for _ in range(config.steps):
-        factor = cho_factor(H + damping * np.diag(np.diag(H)))
-        step = -cho_solve(factor, g).reshape(-1, 6)
-        candidate = _increment(offset, np.clip(step, -0.2, 0.2))
-        if gauge_fixed:
-            candidate = candidate - np.average(candidate, axis=0, weights=evidence.weight)
-        attempt = system(candidate)
-        if attempt[2] < cost:
-            offset, (H, g, cost), damping = candidate, attempt, damping * 0.3
-        else:
-            damping *= 10.0
-    return offset
+    def move(offset: np.ndarray, step: np.ndarray) -> np.ndarray:
+        candidate = _increment(offset, np.clip(step.reshape(-1, 6), -0.2, 0.2))
+        return candidate - np.average(candidate, axis=0, weights=evidence.weight) if gauge_fixed else candidate
+
+    return _descend(offset, system, move, config.steps)
 
 
 def agreement(hull: HullGrid, evidence: SilhouetteEvidence, poses: Float[np.ndarray, "frame 4 4"], stride: int = 2) -> Float[np.ndarray, "frame"]:

@@ -8,38 +8,27 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from docs_program import ROOT, load_docs_program
 
 from hoifield.cli import main
 from hoifield.errors import MissingDependency
 from hoifield.observations.hand_tracker_files import find_hand_tracker
 from hoifield.pipelines import fit_video, follow_run
 
-ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "tests" / "pipelines"))
 
-from tiny_fit import build_tiny_preset  # noqa: E402
+from tiny_fit import build_tiny_preset
 
 DEPENDS_ON_THE_FIT = re.compile(r"^(HF-(RDY|QLT)-|ok:|degraded:)")
 """What is found in a clip, and how good the fit is: the page's has the full number of steps, that of the tests has not."""
 
 
-def load_recorder() -> ModuleType:
-    """docs/record_commands.py."""
-    specification = importlib.util.spec_from_file_location("record_commands", ROOT / "docs" / "record_commands.py")
-    assert specification is not None and specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    sys.modules["record_commands"] = module
-    specification.loader.exec_module(module)
-    return module
-
-
-RECORDER = load_recorder()
+RECORDER = load_docs_program("record_commands")
 EXAMPLES = RECORDER.read_examples(RECORDER.PAGE.read_text(encoding="utf-8"))
 PLAYED = [example for example in EXAMPLES if example.how != "recorded only"]
 

@@ -1,19 +1,17 @@
 """The documentation as a site: every link leads somewhere, nothing is asked of a network, and every command that a text names is there."""
 
 import contextlib
-import importlib.util
 import io
 import re
-import sys
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from docs_program import ROOT, load_docs_program
 
 from hoifield.cli import main
 
-ROOT = Path(__file__).resolve().parents[2]
 COMMAND = re.compile(r"\bhoifield ([a-z]+)((?: [^`#\n]*)?)")
 GROUPS = {"benchmark": ("accuracy", "speed"), "prior": ("data", "train", "sample", "evaluate"), "track": ("sync", "workspace")}
 SINGLE = ("fit", "observe", "synth", "evaluate", "report", "view", "export", "compare", "batch", "doctor")
@@ -22,12 +20,7 @@ SINGLE = ("fit", "observe", "synth", "evaluate", "report", "view", "export", "co
 @pytest.fixture(scope="module")
 def build_site() -> ModuleType:
     """docs/build_site.py."""
-    specification = importlib.util.spec_from_file_location("build_site", ROOT / "docs" / "build_site.py")
-    assert specification is not None and specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    sys.modules["build_site"] = module
-    specification.loader.exec_module(module)
-    return module
+    return load_docs_program("build_site")
 
 
 @pytest.fixture(scope="module")
