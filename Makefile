@@ -15,7 +15,7 @@ demo: $(STAMP)
 	@echo "report: demo/run/report/report.html"
 
 test: $(TEST_STAMP) lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

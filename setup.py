@@ -39,7 +39,7 @@ setup(
         "ray": ["ray>=2.52"],
         "accelerate": ["accelerate>=1.0"],
         "viewer": ["viser>=1.1.1,<1.2"],
-        "test": ["pytest>=8", "pytest-timeout", "hypothesis", "beartype"],
+        "test": ["pytest>=8", "pytest-timeout", "pytest-xdist", "hypothesis", "beartype"],
         "dev": ["ruff", "mypy"],
     },
     entry_points={"console_scripts": ["hoifield = hoifield.cli.main:main"]},

@@ -13,6 +13,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 if not torch.cuda.is_available():
     # Triton's kernels then run in its interpreter, on the CPU; it is told before they are imported.
     os.environ.setdefault("TRITON_INTERPRET", "1")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # The workers share the cores: each keeps to one.
+    torch.set_num_threads(1)
 
 REAL_DATA = Path(os.environ.get("HOIFIELD_TEST_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 
