@@ -10,13 +10,17 @@ import time
 from pathlib import Path
 
 import numpy as np
+import torch
 from scipy.spatial.transform import Rotation
 
+from hoifield.actors.choose_actor import load_actor
+from hoifield.actors.contact_zones import contact_zones
 from hoifield.datasets.read_truth import read_truth
 from hoifield.geometry.mesh import Mesh
 from hoifield.observations.object_track import ObjectTrack
 from hoifield.observations.observations_folder import load_observations
-from hoifield.observations.place_template import place_template
+from hoifield.observations.place_template import known_mesh, place_template
+from hoifield.observations.shape_places import HeldBy
 from hoifield.observations.track_object import holding_hand, pose_actor
 from hoifield.result.fit_result import FitResult
 
@@ -41,11 +45,12 @@ def main() -> None:
     observations = load_observations(sorted((tier / "clips" / name / "fit" / "stages" / "observe").glob("*"))[-1])
     track, hand = observations.object_track, holding_hand(observations.hands, observations.masks)
     assert track is not None and hand is not None
-    vertices = pose_actor(hand).vertices
+    pads = torch.cat(list(contact_zones(load_actor("anny", hand.side)).values())).unique().numpy()
+    held = HeldBy(pose_actor(hand).vertices, pads)
     for number in range(int(options.get("turns", 3))):
         turn = Rotation.random(random_state=number).as_matrix()
         started = time.process_time()
-        placed = place_template(track, Mesh(shape.vertices @ turn.T, shape.faces), vertices, observations.masks, observations.camera)
+        placed = place_template(track, known_mesh(Mesh(shape.vertices @ turn.T, shape.faces)), held, observations.masks, observations.camera)
         seconds = time.process_time() - started
         known = placed.known_shape
         assert known is not None

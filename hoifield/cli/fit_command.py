@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import tyro
 
 from hoifield.cli.console import ProgressConsole
-from hoifield.cli.options import parse_object_point, parse_prior, require_file, require_folder, require_max_frames, require_sam2_weights, require_seed
+from hoifield.cli.options import parse_object_point, parse_prior, parse_template, require_folder, require_max_frames, require_sam2_weights, require_seed
 from hoifield.errors import ExitCode, HoifieldError
 
 
@@ -38,8 +38,9 @@ class FitCommand:
     """A pixel on the object, in pixels of the clip."""
     depth: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
     """Depth pictures %06d.png in the colour camera (16 bit, millimetres along its axis, 0 = none) for some frames or all."""
-    template: Annotated[Path | None, tyro.conf.arg(metavar="MESH")] = None
-    """Mesh of the object, where it is known (PLY, OBJ or GLB, watertight): it is placed and sized instead of a shape being found."""
+    template: Annotated[str | None, tyro.conf.arg(metavar="MESH|WORD")] = None
+    """Mesh of the object (PLY, OBJ or GLB, watertight), placed and sized instead of a shape being found; or what it is: mug, bottle, box, bowl, can, ring,
+    kettle, knife, toy-car or tool, whose lengths are found too."""
     masks: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
     """Label images %06d.png (0 background, 1 object, 2 right hand, 3 left hand, 254 not the object, 255 not labelled) for some frames or all."""
     sam2_weights: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
@@ -58,7 +59,7 @@ class FitCommand:
         require_max_frames(self.max_frames)
         require_folder(self.masks, "--masks")
         require_folder(self.depth, "--depth")
-        require_file(self.template, "--template")
+        template = parse_template(self.template)
         require_seed(self.seed)
         if self.track != "off":
             from hoifield.runlog.wandb_log import require_wandb
@@ -75,7 +76,7 @@ class FitCommand:
         named = bring_clip(self.video, self.masks, self.intrinsics)
         require_sam2_weights(self.sam2_weights, named.masks, point)
         out = self.out or Path("runs") / named.name
-        observe = ObserveConfig(self.hand, self.actor, named.intrinsics, named.masks, point, self.seed, self.sam2_weights, self.depth, self.template)
+        observe = ObserveConfig(self.hand, self.actor, named.intrinsics, named.masks, point, self.seed, self.sam2_weights, self.depth, template)
         config = FitVideoConfig(observe, self.preset, self.device, self.max_frames, self.seed, self.category, prior)
         with ProgressConsole() as console:
             try:

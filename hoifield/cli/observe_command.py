@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import tyro
 
 from hoifield.cli.console import ProgressConsole
-from hoifield.cli.options import parse_object_point, require_file, require_folder, require_sam2_weights, require_seed
+from hoifield.cli.options import parse_object_point, parse_template, require_folder, require_sam2_weights, require_seed
 from hoifield.errors import ExitCode
 
 
@@ -30,8 +30,9 @@ class ObserveCommand:
     """A pixel on the object."""
     depth: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
     """Depth pictures %06d.png in the colour camera (16 bit, millimetres along its axis, 0 = none) for some frames or all."""
-    template: Annotated[Path | None, tyro.conf.arg(metavar="MESH")] = None
-    """Mesh of the object, where it is known (PLY, OBJ or GLB, watertight): it is placed and sized instead of a shape being found."""
+    template: Annotated[str | None, tyro.conf.arg(metavar="MESH|WORD")] = None
+    """Mesh of the object (PLY, OBJ or GLB, watertight), placed and sized instead of a shape being found; or what it is: mug, bottle, box, bowl, can, ring,
+    kettle, knife, toy-car or tool, whose lengths are found too."""
     masks: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
     """Label images for some frames or all."""
     sam2_weights: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
@@ -45,7 +46,7 @@ class ObserveCommand:
         """Carries it out; gives the exit code."""
         require_folder(self.masks, "--masks")
         require_folder(self.depth, "--depth")
-        require_file(self.template, "--template")
+        template = parse_template(self.template)
         require_seed(self.seed)
         from hoifield.cli.threads import use_threads
         from hoifield.clip.open_clip import open_clip
@@ -60,7 +61,7 @@ class ObserveCommand:
         named = bring_clip(self.video, self.masks, self.intrinsics)
         require_sam2_weights(self.sam2_weights, named.masks, point)
         out = self.out or Path("observations") / named.name
-        config = ObserveConfig(self.hand, self.actor, named.intrinsics, named.masks, point, self.seed, self.sam2_weights, self.depth, self.template)
+        config = ObserveConfig(self.hand, self.actor, named.intrinsics, named.masks, point, self.seed, self.sam2_weights, self.depth, template)
         clip = open_clip(named.video)
         with ProgressConsole() as console:
             announce = (lambda line: None) if self.json else console.announce

@@ -2,9 +2,12 @@
 
 import math
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from hoifield.errors import ConfigurationError, MissingInput, UsageError
+
+if TYPE_CHECKING:
+    from hoifield.shapes.draw_family import ShapeName
 
 
 def parse_object_point(text: str | None) -> tuple[float, float, int] | None:
@@ -35,16 +38,22 @@ def parse_prior(text: str) -> Literal["auto", "on", "off"] | Path:
     return Path(text)
 
 
+def parse_template(text: str | None) -> "Path | ShapeName | None":
+    """The --template that is meant: a file, or the family that a word names. Raises MissingInput (HF-CFG-013) for what is neither."""
+    from hoifield.shapes.draw_family import SHAPE_NAMES, find_shape_name
+
+    if text is None or Path(text).is_file():
+        return None if text is None else Path(text)
+    name = find_shape_name(text)
+    if name is None:
+        raise MissingInput("HF-CFG-013", f"--template {text!r} is neither a file nor a kind of object", f"name a mesh, or one of {', '.join(SHAPE_NAMES)}")
+    return name
+
+
 def require_folder(path: Path | None, option: str) -> None:
     """Raises MissingInput (HF-CFG-002) for a folder that is not there."""
     if path is not None and not path.is_dir():
         raise MissingInput("HF-CFG-002", f"{option} {str(path)!r} is not a folder", "name a folder that exists")
-
-
-def require_file(path: Path | None, option: str) -> None:
-    """Raises MissingInput (HF-CFG-002) for a file that is not there."""
-    if path is not None and not path.is_file():
-        raise MissingInput("HF-CFG-002", f"{option} {str(path)!r} is not a file", "name a file that exists")
 
 
 def require_max_frames(frames: int | None) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from hoifield.geometry.mesh import Mesh
+from hoifield.shapes.draw_family import ShapeName
 
 PoseSource = Literal["hand", "motion", "none"]
 """hand: the object moves with the palm; motion: structure from motion, on the object or on object and hand; none: no trustworthy pose."""
@@ -22,6 +23,8 @@ class KnownShape:
     """The template's own frame and units."""
     likeness: float
     """How well its silhouettes agree with the masks beside those of the hull that it replaced (medians): 1 is as well."""
+    word: ShapeName | None = None
+    """The family that it was found in; None where a mesh was given."""
 
 
 @dataclass(frozen=True)
@@ -38,4 +41,4 @@ class ObjectTrack:
     silhouette_iou: Float[np.ndarray, "frame"]
     """Agreement of the hull's silhouette with the object mask (pixels hidden by the hand left out); NaN without a mask."""
     known_shape: KnownShape | None = None
-    """Where the user gave a template."""
+    """Where the user gave a template, or a word for one."""

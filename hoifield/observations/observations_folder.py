@@ -16,6 +16,7 @@ from hoifield.observations.hand_track import HandTrack
 from hoifield.observations.object_track import KnownShape, ObjectTrack
 from hoifield.observations.observations import Observations, Readiness, Reason
 from hoifield.observations.sensor_depth import SensorDepth
+from hoifield.shapes.draw_family import ShapeName
 from hoifield.storage import write_file
 
 SCHEMA = "hoifield.observations/1"
@@ -41,6 +42,7 @@ def save_observations(observations: Observations, folder: Path) -> None:
         "hands": [{"side": hand.side, "actor": hand.actor} for hand in observations.hands],
         "mask_source": list(observations.masks.source),
         "object_source": None if track is None else list(track.source),
+        "template_word": None if track is None or track.known_shape is None else track.known_shape.word,
         "readiness": readiness,
     }
     write_file(folder / "readiness.json", _json_bytes(readiness))
@@ -117,8 +119,8 @@ def _arrays(observations: Observations) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _known_shape(numbers: np.ndarray | None) -> KnownShape | None:
-    return None if numbers is None else KnownShape(float(numbers[0]), numbers[1:4], float(numbers[4]))
+def _known_shape(numbers: np.ndarray | None, word: ShapeName | None) -> KnownShape | None:
+    return None if numbers is None else KnownShape(float(numbers[0]), numbers[1:4], float(numbers[4]), word)
 
 
 def _assemble(description: dict[str, Any], arrays: dict[str, np.ndarray]) -> Observations:
@@ -136,7 +138,7 @@ def _assemble(description: dict[str, Any], arrays: dict[str, np.ndarray]) -> Obs
             source=tuple(description["object_source"]),
             hull=Mesh(arrays["hull_vertices"], arrays["hull_faces"], arrays.get("hull_colours")),
             silhouette_iou=arrays["object_silhouette_iou"],
-            known_shape=_known_shape(arrays.get("known_shape")),
+            known_shape=_known_shape(arrays.get("known_shape"), description.get("template_word")),
         )
     depth = SensorDepth(arrays["depth_millimetres"]) if "depth_millimetres" in arrays else None
     stored = description["readiness"]

@@ -15,7 +15,7 @@ from hoifield.observations.observations import Observations
 from hoifield.observations.observations_folder import load_observations, save_observations
 from hoifield.pipelines.choose_device import DeviceChoice, choose_device
 from hoifield.pipelines.fit_observations import RunListener, StepAnnounce, fit_observations
-from hoifield.pipelines.observe import Announce, ObserveConfig, observe_clip, read_template
+from hoifield.pipelines.observe import Announce, ObserveConfig, load_template, observe_clip
 from hoifield.pipelines.presets import Preset, PresetName, build_preset, preset_for
 from hoifield.pipelines.stage_pictures import StagePictures
 from hoifield.pipelines.summarise import summarise, summarise_refusal
@@ -65,7 +65,7 @@ def fit_video(path: Path, out: Path, config: FitVideoConfig, announce: Announce,
     preset, imagination = choose_preset(config), choose_imagination(config, announce)
     if config.observe.template is not None:
         # A run folder belongs to its template: one that cannot be used shall leave none.
-        read_template(config.observe.template)
+        load_template(config.observe.template)
     clip = open_clip(path)
     announce(f"clip {clip.name}: {clip.frame_count} frames, {clip.width} x {clip.height}, {clip.frames_per_second:.1f} per second")
     identity = {

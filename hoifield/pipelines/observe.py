@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import torch
 
 from hoifield.actors.choose_actor import load_actor
+from hoifield.actors.contact_zones import contact_zones
 from hoifield.actors.skinned_model import SkinnedModel
 from hoifield.clip.choose_frames import choose_fit_frames, measure_sharpness
 from hoifield.clip.clip import Clip
 from hoifield.clip.remember_frames import remember_frames
 from hoifield.errors import RefusedInput
 from hoifield.geometry.cameras import Camera
-from hoifield.geometry.mesh import Mesh
 from hoifield.observations.assess_readiness import assess_readiness, refuses_already
 from hoifield.observations.correct_hand_masks import correct_hand_masks
 from hoifield.observations.find_masks import find_masks
@@ -27,15 +28,17 @@ from hoifield.observations.hand_track import HandTrack
 from hoifield.observations.object_track import ObjectTrack
 from hoifield.observations.observations import FocalSource, Observations
 from hoifield.observations.one_thread import on_one_thread
-from hoifield.observations.place_template import place_template
+from hoifield.observations.place_template import Template, known_family, known_mesh, place_template
 from hoifield.observations.sam2_masks import propagate_with_sam2
 from hoifield.observations.sensor_depth import SensorDepth, read_sensor_depth
 from hoifield.observations.settle_depth import drawn_agreement, settle_depth
+from hoifield.observations.shape_places import HeldBy
 from hoifield.observations.steady_grasp import hold_steady
 from hoifield.observations.track_hands import track_hands
 from hoifield.observations.track_object import holding_hand, pose_actor, track_object
 from hoifield.result.mesh_files import read_mesh
 from hoifield.result.surface_quality import is_watertight
+from hoifield.shapes.draw_family import ShapeName
 from hoifield.storage import sha256_of
 
 LEAST_AGREEMENT = 0.85
@@ -63,8 +66,8 @@ class ObserveConfig:
     """A released checkpoint of SAM 2, which then carries the labels or the point over the clip."""
     depth: Path | None = None
     """Folder of depth pictures."""
-    template: Path | None = None
-    """Mesh of the object, where it is known."""
+    template: Path | ShapeName | None = None
+    """Mesh of the object, or the family that it belongs to, where it is known."""
 
     def identity(self) -> dict[str, object]:
         """The configuration as plain values; files by their content, so that an edited mask is another run."""
@@ -80,13 +83,13 @@ class ObserveConfig:
             "seed": self.seed,
             "sam2_weights": None if self.sam2_weights is None else sha256_of(self.sam2_weights),
             "depth": None if self.depth is None else digest_folder(self.depth),
-            "template": None if self.template is None else sha256_of(self.template),
+            "template": sha256_of(self.template) if isinstance(self.template, Path) else self.template,
         }
 
 
 def observe_clip(clip: Clip, config: ObserveConfig, most_frames: int, announce: Announce) -> Observations:
     """Hand track, masks, object track, camera and readiness of a clip; no object track where hand and masks refuse it already."""
-    template = None if config.template is None else read_template(config.template)
+    template = None if config.template is None else load_template(config.template)
     clip = remember_frames(clip)
     focal_source: FocalSource
     camera, focal_source = guess_camera(clip, config.intrinsics)
@@ -115,8 +118,7 @@ def observe_clip(clip: Clip, config: ObserveConfig, most_frames: int, announce: 
         announce(f"object: {np.isfinite(track.T_camera_object).all((1, 2)).sum()} frames placed, silhouettes agree {np.nanmedian(track.silhouette_iou):.2f}")
     if template is not None and track is not None:
         with on_one_thread():
-            holding = holding_hand(hands, masks)
-            track = place_template(track, template, None if holding is None else pose_actor(holding).vertices, masks, camera)
+            track = place_template(track, template, _held_by(hands, masks, config.actor), masks, camera)
         known = track.known_shape
         assert known is not None
         announce(f"template: {known.size:.3f} times its size, silhouettes agree {np.nanmedian(track.silhouette_iou):.2f}, {known.likeness:.0%} of the hull's")
@@ -170,13 +172,24 @@ def _tie_to_hand(
     return track, shape_by_silhouettes(hand, track, masks, actor, camera, seed)
 
 
-def read_template(path: Path) -> Mesh:
-    """The mesh of a known object. Raises RefusedInput (HF-OBS-902) where it does not enclose a volume, and what `read_mesh` raises."""
-    mesh = read_mesh(path)
+def load_template(named: Path | ShapeName) -> Template:
+    """What is known of the object's shape. Raises RefusedInput (HF-OBS-902) for a mesh that does not enclose a volume, and what `read_mesh` raises."""
+    if not isinstance(named, Path):
+        return known_family(named)
+    mesh = read_mesh(named)
     if not is_watertight(mesh):
-        cause = f"{path.name} does not enclose a volume: it has holes, doubled faces, or faces that look inwards"
+        cause = f"{named.name} does not enclose a volume: it has holes, doubled faces, or faces that look inwards"
         raise RefusedInput("HF-OBS-902", cause, "close it in a mesh editor (every edge between two faces, all of them outwards), or fit without --template")
-    return mesh
+    return known_mesh(mesh)
+
+
+def _held_by(hands: tuple[HandTrack, ...], masks: FrameMasks, actor: Literal["auto", "anny", "mano"]) -> HeldBy | None:
+    """The hand that holds the object, with the pads by which it touches."""
+    holding = holding_hand(hands, masks)
+    if holding is None:
+        return None
+    pads = torch.cat(list(contact_zones(load_actor(actor, holding.side)).values())).unique()
+    return HeldBy(pose_actor(holding).vertices, pads.numpy())
 
 
 def digest_folder(folder: Path) -> str:

@@ -69,7 +69,8 @@ def summarise(
     }
     known = None if observations.object_track is None else observations.object_track.known_shape
     if known is not None:
-        summary["template"] = {"size": known.size, "middle": [float(value) for value in known.middle], "likeness": known.likeness}
+        middle = [float(value) for value in known.middle]
+        summary["template"] = {"word": known.word, "size": known.size, "middle": middle, "likeness": known.likeness}
     return replace(result, object_confidence=object_confidence, summary=summary)
 
 

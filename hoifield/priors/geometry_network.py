@@ -8,11 +8,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from hoifield.priors.geometry_view import HAND_CHANNELS, OBJECT_CHANNELS
+from hoifield.shapes.draw_family import SHAPE_NAMES, find_shape_name
 
-CATEGORIES = ("unknown", "mug", "bottle", "box", "bowl", "can", "ring", "kettle", "knife", "toy-car", "tool")
+CATEGORIES = ("unknown", *SHAPE_NAMES)
 """What the network knows; `unknown` is one of them, and taught like them."""
-OTHER_WORDS = {"cup": "mug", "glass": "can", "tin": "can", "tape": "ring", "teapot": "kettle", "jug": "kettle", "car": "toy-car", "hammer": "tool"}
-"""Words of users for some of them."""
 WIDTHS = (32, 80, 160)
 """Channels at strides 2, 4 and 8."""
 EMBEDDING = 128
@@ -97,6 +96,4 @@ def _time_waves(time: Float[Tensor, "picture"]) -> Float[Tensor, "picture wave=6
 
 def category_of(word: str) -> str:
     """The category that a user's word stands for; `unknown` where the network knows none."""
-    name = "-".join(word.lower().replace("_", " ").split())
-    name = OTHER_WORDS.get(name, name)
-    return name if name in CATEGORIES else CATEGORIES[0]
+    return find_shape_name(word) or CATEGORIES[0]

@@ -14,7 +14,7 @@ from torch import Tensor
 from hoifield.actors.skinned_model import FINGERS, SkinnedModel
 from hoifield.errors import InternalError
 from hoifield.geometry.mesh import Mesh
-from hoifield.synthetic.families.object_family import Grip
+from hoifield.shapes.object_family import Grip
 from hoifield.synthetic.grasp_check import Grasp, GraspMeasure, grasp_holds
 from hoifield.synthetic.grasp_parts import FINGER_JOINTS, ObjectGrid
 from hoifield.synthetic.grip_energy import shifted

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hoifield.actors.skinned_model import FINGERS, PosedHand, SkinnedModel
-from hoifield.synthetic.families.object_family import Grip
+from hoifield.shapes.object_family import Grip
 from hoifield.synthetic.grasp_check import closure_residual
 from hoifield.synthetic.grasp_parts import FINGER_JOINTS, HandParts, ObjectGrid
 from hoifield.synthetic.grip_shape import HandBones

@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.spatial.transform import Rotation
 
-from hoifield.synthetic.families.object_family import Grip
+from hoifield.shapes.object_family import Grip
 
 HANDLE_TILT = np.radians([4.0, 24.0])
 """A handle lies aslant in the palm, from the index finger's root to the heel of the hand; turn about the palm's normal."""

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hoifield.actors.skinned_model import FINGERS
-from hoifield.synthetic.families.object_family import Grip, GripKind
+from hoifield.shapes.object_family import Grip, GripKind
 from hoifield.synthetic.grasp_check import Grasp, GraspMeasure
 from hoifield.synthetic.grasp_parts import ObjectGrid
 from hoifield.synthetic.grip_closing import GripClosing

@@ -12,10 +12,11 @@ from jaxtyping import Float
 from hoifield.actors.skinned_model import SkinnedModel
 from hoifield.errors import InternalError, RefusedInput
 from hoifield.geometry.mesh import Mesh
+from hoifield.shapes.draw_family import SHAPE_NAMES
 from hoifield.storage import write_file
 from hoifield.synthetic.grasp import GraspSearch
 from hoifield.synthetic.grasp_check import grasp_holds, grasp_is_likely
-from hoifield.synthetic.object_shapes import GRID_SPACING, SHAPE_NAMES, make_held_object
+from hoifield.synthetic.object_shapes import GRID_SPACING, make_held_object
 from hoifield.tensor_files import read_tensors, write_tensors
 
 RECIPE = "recipe.json"

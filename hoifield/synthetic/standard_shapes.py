@@ -7,7 +7,7 @@ import numpy as np
 
 from hoifield.geometry.isosurface import extract_isosurface
 from hoifield.geometry.mesh import Mesh
-from hoifield.synthetic.shape_distances import Distances, Points, rounded_box, rounded_cylinder, smooth_union, torus
+from hoifield.shapes.shape_distances import Distances, Points, rounded_box, rounded_cylinder, smooth_union, torus
 
 StandardName = Literal["mug", "bottle", "box", "bowl", "can", "ring"]
 

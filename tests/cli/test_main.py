@@ -73,6 +73,8 @@ def error_of(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[
         (["fit", "--video", "x", "--masks", "{}/absent"], 66, "HF-CFG-002"),
         (["fit", "--video", "x", "--depth", "{}/absent"], 66, "HF-CFG-002"),
         (["observe", "--video", "x", "--depth", "{}/absent"], 66, "HF-CFG-002"),
+        (["fit", "--video", "x", "--template", "{}/absent.ply"], 66, "HF-CFG-013"),
+        (["observe", "--video", "x", "--template", "umbrella"], 66, "HF-CFG-013"),
         (["fit", "--video", "x", "--sam2-weights", "{}/absent.pt"], 64, "HF-MSK-013"),
         (["fit", "--video", "x", "--object-point", "1,2", "--sam2-weights", "{}/absent.pt"], 66, "HF-MSK-010"),
         (["observe", "--video", "x", "--masks", "{}/empty", "--sam2-weights", "{}/text.mp4"], 65, "HF-MSK-011"),

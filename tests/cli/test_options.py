@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hoifield.cli.options import parse_object_point, require_folder, require_port, require_sam2_weights, require_seed
+from hoifield.cli.options import parse_object_point, parse_template, require_folder, require_port, require_sam2_weights, require_seed
 from hoifield.errors import ConfigurationError, MissingInput, UsageError
 
 
@@ -29,6 +29,18 @@ def test_folders_must_be_there_when_they_are_named(tmp_path: Path):
         with pytest.raises(MissingInput) as refusal:
             require_folder(path, "--masks")
         assert refusal.value.exit_code == 66 and "--masks" in refusal.value.cause
+
+
+def test_a_template_is_a_file_or_a_kind_of_object(tmp_path: Path):
+    mesh = tmp_path / "mug"
+    mesh.write_text("")
+    assert parse_template(None) is None
+    assert parse_template(str(mesh)) == mesh
+    assert (parse_template("mug"), parse_template("Tape"), parse_template("toy car")) == ("mug", "ring", "toy-car")
+    for text in ("", "umbrella", str(tmp_path), str(tmp_path / "absent.ply")):
+        with pytest.raises(MissingInput) as refusal:
+            parse_template(text)
+        assert refusal.value.code == "HF-CFG-013" and "toy-car" in refusal.value.remedy
 
 
 def test_seeds_are_not_negative():

@@ -9,6 +9,7 @@ ORDER = (
     "actors",
     "fields",
     "runlog",
+    "shapes",
     "priors",
     "clip",
     "observations",

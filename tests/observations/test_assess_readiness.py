@@ -116,7 +116,7 @@ def test_observations_come_back_exactly(grasp: TurningGrasp, tmp_path: Path, wit
     poses = grasp.T_camera_object.copy()
     poses[3] = np.nan
     coloured = Mesh(grasp.mesh.vertices, grasp.mesh.faces, np.random.default_rng(0).random((len(grasp.mesh.vertices), 3)))
-    known = KnownShape(0.01, np.array([30.0, -10.0, 20.0]), 0.97)
+    known = KnownShape(0.01, np.array([30.0, -10.0, 20.0]), 0.97, "ring")
     track = replace(track_of(grasp), T_camera_object=poses, hull=coloured, known_shape=known) if with_track else None
     before = observations_of(grasp, track)
     save_observations(before, tmp_path / "observed")
@@ -132,7 +132,7 @@ def test_observations_come_back_exactly(grasp: TurningGrasp, tmp_path: Path, wit
         assert np.array_equal(after.object_track.hull.colours, coloured.colours)
         assert after.object_track.source == track_of(grasp).source
         shape = after.object_track.known_shape
-        assert shape is not None and (shape.size, shape.middle.tolist(), shape.likeness) == (0.01, [30.0, -10.0, 20.0], 0.97)
+        assert shape is not None and (shape.size, shape.middle.tolist(), shape.likeness, shape.word) == (0.01, [30.0, -10.0, 20.0], 0.97, "ring")
     else:
         assert after.object_track is None
     assert len(list((tmp_path / "observed" / "masks").glob("*.png"))) == COUNT

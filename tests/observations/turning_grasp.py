@@ -64,9 +64,9 @@ def move(count: int) -> np.ndarray:
     return poses
 
 
-def make_grasp(count: int = 32, size: int = 224, textured: bool = True, with_object: bool = True) -> TurningGrasp:
+def make_grasp(count: int = 32, size: int = 224, textured: bool = True, with_object: bool = True, shape: trimesh.Trimesh | None = None) -> TurningGrasp:
     camera = Camera.from_focal(1.5 * size, size, size)
-    thing = box_with_handle()
+    thing = box_with_handle() if shape is None else shape
     vertices, faces = trimesh.remesh.subdivide_to_size(thing.vertices, thing.faces, 0.009)
     hand = crude_hand()
     hand_vertices, hand_faces = trimesh.remesh.subdivide_to_size(hand.vertices, hand.faces, 0.02)

@@ -7,7 +7,7 @@ import torch
 
 from hoifield.cli.prior_commands import CategoryWord
 from hoifield.priors.geometry_network import CATEGORIES, GeometryNetwork, category_of
-from hoifield.synthetic.object_shapes import SHAPE_NAMES
+from hoifield.shapes.draw_family import SHAPE_NAMES
 
 
 @pytest.fixture(scope="module")

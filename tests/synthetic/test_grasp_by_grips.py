@@ -8,7 +8,7 @@ from hoifield.actors.choose_actor import load_actor
 from hoifield.actors.pose_limits import limit_excess
 from hoifield.actors.skinned_model import Side
 from hoifield.errors import InternalError
-from hoifield.synthetic.families.object_family import Grip
+from hoifield.shapes.object_family import Grip
 from hoifield.synthetic.grasp import GraspSearch
 from hoifield.synthetic.grasp_check import Grasp, grasp_holds
 from hoifield.synthetic.grip_placement import hand_on_grip

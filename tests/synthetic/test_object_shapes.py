@@ -17,11 +17,12 @@ from hoifield.errors import UsageError
 from hoifield.geometry.isosurface import extract_isosurface
 from hoifield.geometry.mesh import Mesh, signed_volume
 from hoifield.result.mesh_files import write_mesh
+from hoifield.shapes.draw_family import SHAPE_NAMES, draw_family, sample_distances
+from hoifield.shapes.hand_tool import Spanner
+from hoifield.shapes.object_family import ObjectFamily
+from hoifield.shapes.plain_solids import Box, Can, Ring
 from hoifield.synthetic.clip_recipe import ClipRecipe
-from hoifield.synthetic.families.hand_tool import Spanner
-from hoifield.synthetic.families.object_family import ObjectFamily
-from hoifield.synthetic.families.plain_solids import Box, Can, Ring
-from hoifield.synthetic.object_shapes import SHAPE_NAMES, STANDARD_NAMES, draw_family, make_held_object, make_object, sample_distances
+from hoifield.synthetic.object_shapes import STANDARD_NAMES, make_held_object, make_object
 from hoifield.synthetic.solid_texture import SKIN_NAMES
 
 STANDARD_SHA256 = {

@@ -5,8 +5,8 @@ from typing import ClassVar, Literal, assert_never
 
 import numpy as np
 
-from hoifield.synthetic.families.object_family import Corner, Grip, ObjectFamily
-from hoifield.synthetic.shape_distances import (
+from hoifield.shapes.object_family import Corner, Grip, ObjectFamily
+from hoifield.shapes.shape_distances import (
     Distances,
     Path2,
     Points,

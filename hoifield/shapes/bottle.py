@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hoifield.synthetic.families.object_family import Corner, ObjectFamily
-from hoifield.synthetic.shape_distances import Distances, Path2, Points, revolved, rounded_cylinder, rounded_path, smooth_union
+from hoifield.shapes.object_family import Corner, ObjectFamily
+from hoifield.shapes.shape_distances import Distances, Path2, Points, revolved, rounded_cylinder, rounded_path, smooth_union
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hoifield.synthetic.families.object_family import Corner, ObjectFamily
-from hoifield.synthetic.shape_distances import Distances, Path2, Points, outline_distance, revolved, rounded_box
+from hoifield.shapes.object_family import Corner, ObjectFamily
+from hoifield.shapes.shape_distances import Distances, Path2, Points, outline_distance, revolved, rounded_box
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hoifield.synthetic.shape_distances import (
+from hoifield.shapes.shape_distances import (
     carved,
     extruded,
     outline_distance,

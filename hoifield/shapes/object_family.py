@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from jaxtyping import Float
 
-from hoifield.synthetic.shape_distances import Distances, Points
+from hoifield.shapes.shape_distances import Distances, Points
 
 Corner = tuple[float, float, float]
 GripKind = Literal["handle", "edge", "body"]

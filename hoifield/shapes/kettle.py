@@ -5,9 +5,9 @@ from typing import Literal, assert_never
 
 import numpy as np
 
-from hoifield.synthetic.families.object_family import Corner, Grip, ObjectFamily
-from hoifield.synthetic.families.vessels import bar_distance, draw_handle_path
-from hoifield.synthetic.shape_distances import Distances, Path2, Path3, Points, carved, revolved, rounded_path, smooth_union, tube
+from hoifield.shapes.object_family import Corner, Grip, ObjectFamily
+from hoifield.shapes.shape_distances import Distances, Path2, Path3, Points, carved, revolved, rounded_path, smooth_union, tube
+from hoifield.shapes.vessels import bar_distance, draw_handle_path
 
 KettleHandle = Literal["back", "over"]
 SPOUT_WALL, SPOUT_DEPTH = 0.004, 0.014
