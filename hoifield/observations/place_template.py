@@ -1,6 +1,7 @@
 """A known shape put in the place of the visual hull: one rotation, translation, size and form for the whole clip, then every frame by itself."""
 
 from dataclasses import dataclass, replace
+from typing import assert_never
 
 import numpy as np
 import torch
@@ -9,7 +10,6 @@ from jaxtyping import Float
 from hoifield.geometry.cameras import Camera
 from hoifield.geometry.isosurface import extract_isosurface
 from hoifield.geometry.mesh import Mesh
-from hoifield.geometry.mesh_distance import MeshDistance
 from hoifield.geometry.rotations import matrix_from_axis_angle, rotation_angle
 from hoifield.observations.frame_masks import FrameMasks
 from hoifield.observations.measure_by_depth import scale_hull
@@ -33,16 +33,16 @@ AXES = 60
 """About which the best are turned the wrong way round, or the right one."""
 SETTLED, FINALISTS = 20, 4
 """Candidates that are settled on a few frames, twice, and of these on all."""
+OTHER_FORMS = 2
+"""Of these, from which other forms of a family are tried."""
 LIKE = 0.2
 """Radians below which two candidates are one."""
 FEW_STEPS, STEPS = 6, 10
 """Of each part of the descent, on few frames and on all."""
 MESH_SPACING = 0.0015
 """Metres between the nodes from which a family's mesh is made."""
-NODES, FRAME_NODES = 44, 60
-"""Of a template's grid along its longest side, and of that by which single frames are posed."""
-BEYOND = 0.3
-"""Of the longest side, by which a template's grid is larger on each side."""
+FRAME_NODES = 60
+"""Along the shape's longest side, of the grid by which single frames are posed."""
 GROUP = 60
 """Frames that are aligned together in the end."""
 ONE_BY_ONE = RefineConfig(steps=6, pull_rotation=0.06, pull_translation=0.006, colour_share=0.0)
@@ -50,36 +50,20 @@ ONE_BY_ONE = RefineConfig(steps=6, pull_rotation=0.06, pull_translation=0.006, c
 
 @dataclass(frozen=True)
 class Template:
-    """What is known of the object's shape: the spaces of which one holds it, and how large it is expected to be."""
+    """What is known of the object's shape."""
 
     spaces: tuple[ShapeSpace, ...]
-    mesh: Mesh | None = None
-    """Where one mesh was given, that, its middle at the origin."""
+    """One of them holds it."""
     middle: Float[np.ndarray, "3"] | None = None
-    """Of the mesh as it was given."""
+    """Of the mesh as it was given; in its space, that is the origin."""
     word: ShapeName | None = None
     """The family that the spaces are of, where no mesh was given."""
-
-    def mesh_of(self, space: ShapeSpace, place: ShapePlace) -> Mesh:
-        """The shape that was found, in the frame and units of the space."""
-        if self.mesh is not None:
-            return self.mesh
-        assert isinstance(space, FamilyForm)
-        return extract_isosurface(*sample_distances(space.solid(place.coordinates), MESH_SPACING))
 
 
 def known_mesh(given: Mesh) -> Template:
     """The template of one watertight mesh."""
     middle = (given.vertices.min(0) + given.vertices.max(0)) / 2
-    mesh = Mesh(given.vertices - middle, given.faces, given.colours)
-    corners = (mesh.vertices.min(0), mesh.vertices.max(0))
-    longest = float(mesh.extent.max())
-    spacing = longest / NODES
-    lower = corners[0] - BEYOND * longest
-    shape = np.ceil((corners[1] + BEYOND * longest - lower) / spacing).astype(int) + 1
-    points = np.indices(shape).reshape(3, -1).T * spacing + lower
-    distance = MeshDistance(mesh.vertices, mesh.faces).closest(points).signed_distance.reshape(shape).astype(np.float32)
-    return Template((GivenSolid(distance, lower, spacing, corners),), mesh, middle)
+    return Template((GivenSolid(Mesh(given.vertices - middle, given.faces, given.colours)),), middle)
 
 
 def known_family(name: ShapeName) -> Template:
@@ -105,7 +89,7 @@ def place_template(track: ObjectTrack, template: Template, hand: HeldBy | None, 
     held = None if hand is None else HeldBy(hand.vertices[chosen].astype(float), hand.pads)
     evidence = PlaceEvidence(silhouettes, gather_rays(silhouettes, 0), track.T_camera_object[chosen], held, size, spread)
     space, place = find_place(evidence, template.spaces, (track.hull.vertices.min(0) + track.hull.vertices.max(0)) / 2)
-    mesh = template.mesh_of(space, place)
+    mesh = _mesh_of(space, place)
     middle = (mesh.vertices.min(0) + mesh.vertices.max(0)) / 2
     grid = scale_hull(tabulate(space, place.coordinates, FRAME_NODES), place.size)
     grid = replace(grid, lower=grid.lower - place.size * middle)
@@ -114,6 +98,17 @@ def place_template(track: ObjectTrack, template: Template, hand: HeldBy | None, 
     shape = Mesh((mesh.vertices - middle) * place.size, mesh.faces, mesh.colours)
     known = KnownShape(place.size, middle if template.middle is None else template.middle, likeness, template.word)
     return replace(track, T_camera_object=poses, hull=shape, silhouette_iou=iou, known_shape=known)
+
+
+def _mesh_of(space: ShapeSpace, place: ShapePlace) -> Mesh:
+    """The shape that was found, in the frame and units of its space."""
+    match space:
+        case GivenSolid():
+            return space.mesh
+        case FamilyForm():
+            return extract_isosurface(*sample_distances(space.solid(place.coordinates), MESH_SPACING))
+        case _:
+            assert_never(space)
 
 
 def find_place(evidence: PlaceEvidence, spaces: tuple[ShapeSpace, ...], middle: Float[np.ndarray, "3"]) -> tuple[ShapeSpace, ShapePlace]:
@@ -130,7 +125,8 @@ def find_place(evidence: PlaceEvidence, spaces: tuple[ShapeSpace, ...], middle: 
     # The wrong way round, silhouettes agree nearly as well, and no small step leads from there to the right one.
     turned = [few.moved(grid, _turned_about(place, centre * place.size, T)) for place in settled for T in half_turns(AXES)]
     finalists = _choose_unlike([*settled, *settle_best(turned)])
-    found = [(space, _fit_form(evidence, few, space, place)) for space in spaces for place in finalists]
+    found = [(first, _fit_form(evidence, few, first, place)) for place in finalists]
+    found += [(space, _fit_form(evidence, few, space, place)) for space in spaces[1:] for place in finalists[:OTHER_FORMS]]
     return min(found, key=lambda one: one[1].doubt)
 
 

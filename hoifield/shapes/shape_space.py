@@ -1,12 +1,12 @@
 """The shapes that an object may have, as coordinates: one given solid, or the forms of a family about their mean."""
 
-from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from jaxtyping import Float
-from scipy import ndimage
 
+from hoifield.geometry.mesh import Mesh
+from hoifield.geometry.mesh_distance import MeshDistance
 from hoifield.shapes.draw_family import ShapeName, draw_family
 from hoifield.shapes.object_family import ObjectFamily
 from hoifield.shapes.shape_distances import Distances, Points
@@ -19,50 +19,29 @@ FURTHEST = 2.5
 Coordinates = Float[np.ndarray, "coordinate"]
 
 
-class ShapeSpace(ABC):
-    """Solids by a vector of coordinates, standard normal where nothing else is known; each has a frame and units of its own."""
-
-    @property
-    @abstractmethod
-    def unknowns(self) -> int:
-        """Number of coordinates."""
-
-    @abstractmethod
-    def distance(self, points: Points, coordinates: Coordinates) -> Distances:
-        """Signed distance to the solid, negative inside."""
-
-    @abstractmethod
-    def box(self, coordinates: Coordinates) -> tuple[Float[np.ndarray, "3"], Float[np.ndarray, "3"]]:
-        """Lower and upper corner of a box that holds the solid."""
-
-
 @dataclass(frozen=True)
-class GivenSolid(ShapeSpace):
-    """One solid and no freedom: distances on a grid, and far from it."""
+class GivenSolid:
+    """One closed mesh, and no freedom."""
 
-    signed_distance: Float[np.ndarray, "x y z"]
-    lower: Float[np.ndarray, "3"]
-    spacing: float
-    corners: tuple[Float[np.ndarray, "3"], Float[np.ndarray, "3"]]
-    """Of the solid's box."""
+    mesh: Mesh
 
     @property
     def unknowns(self) -> int:
-        """None."""
+        """Number of coordinates: none."""
         return 0
 
     def distance(self, points: Points, coordinates: Coordinates) -> Distances:
-        """Trilinear; beyond the grid, that of its border."""
-        where = ((points - self.lower) / self.spacing).reshape(-1, 3).T
-        return ndimage.map_coordinates(self.signed_distance, where, order=1, mode="nearest").reshape(points.shape[:-1])
+        """Exact signed distance, negative inside."""
+        found = MeshDistance(self.mesh.vertices, self.mesh.faces).closest(points.reshape(-1, 3))
+        return found.signed_distance.reshape(points.shape[:-1])
 
     def box(self, coordinates: Coordinates) -> tuple[Float[np.ndarray, "3"], Float[np.ndarray, "3"]]:
-        """That of the solid."""
-        return self.corners
+        """Lower and upper corner of the mesh."""
+        return self.mesh.vertices.min(0), self.mesh.vertices.max(0)
 
 
 @dataclass(frozen=True)
-class FamilyForm(ShapeSpace):
+class FamilyForm:
     """What the lengths of one form of a family may be: principal components of its draws, metres."""
 
     example: ObjectFamily
@@ -76,7 +55,7 @@ class FamilyForm(ShapeSpace):
 
     @property
     def unknowns(self) -> int:
-        """As many as the draws have axes."""
+        """Number of coordinates: as many as the draws have axes."""
         return self.basis.shape[1]
 
     def solid(self, coordinates: Coordinates) -> ObjectFamily:
@@ -85,13 +64,17 @@ class FamilyForm(ShapeSpace):
         return replace(self.example, **dict(zip(self.lengths, map(float, values), strict=True)))
 
     def distance(self, points: Points, coordinates: Coordinates) -> Distances:
-        """The family's own."""
+        """Signed distance to the family's object there, negative inside."""
         return self.solid(coordinates).distance(points)
 
     def box(self, coordinates: Coordinates) -> tuple[Float[np.ndarray, "3"], Float[np.ndarray, "3"]]:
-        """The family's own."""
+        """Lower and upper corner of a box that holds the object."""
         lower, upper = self.solid(coordinates).box
         return np.array(lower), np.array(upper)
+
+
+ShapeSpace = GivenSolid | FamilyForm
+"""Solids by a vector of coordinates, standard normal where nothing else is known, each in a frame and units of its own."""
 
 
 def family_forms(name: ShapeName) -> tuple[FamilyForm, ...]:
