@@ -159,9 +159,12 @@ def _object_findings(track: ObjectTrack | None, limits: ReadinessLimits, measure
                 "object, or was put on it the wrong way round. Look at the overlay, or fit without --template."
             )
             found.append(_Finding(False, Reason("HF-RDY-024", message)))
-    elif measured["rotation_span_deg"] < limits.span_poor_deg:
+    word = None if track.known_shape is None else track.known_shape.word
+    # a mesh that was given knows the far side; a family only says what is usual there
+    if (track.known_shape is None or word is not None) and measured["rotation_span_deg"] < limits.span_poor_deg:
+        guesses = "its far side and its depth stay guesses" if word is None else f"its far side and its depth are those of a usual {word}"
         message = (
-            f"The object turns by {measured['rotation_span_deg']:.0f} deg over the clip: its far side and its depth stay guesses. "
+            f"The object turns by {measured['rotation_span_deg']:.0f} deg over the clip: {guesses}. "
             "Turn the hand further, so that the object is seen from more sides."
         )
         found.append(_Finding(False, Reason("HF-RDY-022", message)))

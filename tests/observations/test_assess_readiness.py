@@ -73,6 +73,9 @@ def test_a_template_that_looks_otherwise_degrades_and_a_right_one_makes_up_for_s
     right, wrong = (replace(still, known_shape=KnownShape(1.0, np.zeros(3), likeness)) for likeness in (0.99, 0.85))
     assert verdict(grasp, grasp.masks(), right)[:2] == ("fit", set())
     assert verdict(grasp, grasp.masks(), wrong)[:2] == ("degraded", {"HF-RDY-024"})
+    by_word = replace(still, known_shape=KnownShape(1.0, np.zeros(3), 0.99, "mug"))
+    outcome, codes, result = verdict(grasp, grasp.masks(), by_word)
+    assert (outcome, codes) == ("degraded", {"HF-RDY-022"}) and "a usual mug" in result.reasons[0].message
 
 
 def test_a_hand_hidden_for_long_degrades_unless_the_object_carries_it(grasp: TurningGrasp) -> None:
