@@ -10,11 +10,10 @@ import time
 from pathlib import Path
 
 import numpy as np
-import torch
 from scipy.spatial.transform import Rotation
 
 from hoifield.actors.choose_actor import load_actor
-from hoifield.actors.contact_zones import contact_zones
+from hoifield.actors.contact_zones import touching_vertices
 from hoifield.datasets.read_truth import read_truth
 from hoifield.geometry.mesh import Mesh
 from hoifield.observations.object_track import ObjectTrack
@@ -45,7 +44,7 @@ def main() -> None:
     observations = load_observations(sorted((tier / "clips" / name / "fit" / "stages" / "observe").glob("*"))[-1])
     track, hand = observations.object_track, holding_hand(observations.hands, observations.masks)
     assert track is not None and hand is not None
-    pads = torch.cat(list(contact_zones(load_actor("anny", hand.side)).values())).unique().numpy()
+    pads = touching_vertices(load_actor("anny", hand.side)).numpy()
     held = HeldBy(pose_actor(hand).vertices, pads)
     for number in range(int(options.get("turns", 3))):
         turn = Rotation.random(random_state=number).as_matrix()

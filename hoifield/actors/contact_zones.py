@@ -38,5 +38,10 @@ def contact_zones(model: SkinnedModel) -> dict[str, Tensor]:
     return zones
 
 
+def touching_vertices(model: SkinnedModel) -> Tensor:
+    """The vertices of all zones (int64, ascending)."""
+    return torch.cat(list(contact_zones(model).values())).unique()
+
+
 def _indices(members: np.ndarray) -> Tensor:
     return torch.from_numpy(np.flatnonzero(members))

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from hoifield.actors.contact_zones import contact_zones
+from hoifield.actors.contact_zones import touching_vertices
 from hoifield.actors.pose_limits import limit_excess
 from hoifield.actors.skinned_model import SkinnedModel
 from hoifield.fitting.adam import NamedAdam
@@ -66,7 +66,7 @@ def thin_model(model: SkinnedModel, every: int) -> tuple[SkinnedModel, Float[Ten
 
     Posing costs by vertex, and contact needs no triangle.
     """
-    zone = torch.cat(list(contact_zones(model).values())).unique()
+    zone = touching_vertices(model)
     kept = torch.cat([torch.arange(0, len(model.template), every), zone, torch.tensor(model.fingertip_vertices)]).unique()
     place = torch.full((len(model.template),), -1)
     place[kept] = torch.arange(len(kept))

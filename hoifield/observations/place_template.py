@@ -125,15 +125,15 @@ def find_place(evidence: PlaceEvidence, spaces: tuple[ShapeSpace, ...], middle: 
     # The wrong way round, silhouettes agree nearly as well, and no small step leads from there to the right one.
     turned = [few.moved(grid, _turned_about(place, centre * place.size, T)) for place in settled for T in half_turns(AXES)]
     finalists = _choose_unlike([*settled, *settle_best(turned)])
-    found = [(first, _fit_form(evidence, few, first, place)) for place in finalists]
+    if isinstance(first, GivenSolid):
+        return first, min((evidence.settle(grid, place) for place in finalists), key=lambda one: one.doubt)
+    found: list[tuple[ShapeSpace, ShapePlace]] = [(first, _fit_form(evidence, few, first, place)) for place in finalists]
     found += [(space, _fit_form(evidence, few, space, place)) for space in spaces[1:] for place in finalists[:OTHER_FORMS]]
     return min(found, key=lambda one: one[1].doubt)
 
 
 def _fit_form(evidence: PlaceEvidence, few: PlaceEvidence, space: ShapeSpace, place: ShapePlace) -> ShapePlace:
-    """The place by all frames, with its form where the space leaves one open."""
-    if space.unknowns == 0:
-        return evidence.settle(tabulate(space, place.coordinates), place)
+    """The place by all frames, with the form that fits there."""
     begun = few.descend(space, replace(place, coordinates=np.zeros(space.unknowns)), FEW_STEPS)
     return evidence.descend(space, begun, STEPS)
 

@@ -152,7 +152,7 @@ def match_size(hull: HullGrid, evidence: SilhouetteEvidence, poses: Float[np.nda
     """
     contour = rays.kind == CONTOUR
     rotation, translation = _split(poses)
-    reach = closest_approaches(
+    reach, _ = closest_approaches(
         hull.signed_distance, hull.lower, hull.spacing, rotation, translation, _intrinsics(evidence), rays.pixels[contour], rays.frame[contour]
     )
     shift = float(np.clip(np.median(reach), -2 * hull.spacing, 2 * hull.spacing)) if len(reach) else 0.0

@@ -13,7 +13,7 @@ from scipy.linalg import cho_factor, cho_solve
 from hoifield.observations.measure_by_depth import scale_hull
 from hoifield.observations.pose_offsets import compose_offset
 from hoifield.observations.refine_silhouettes import INSIDE, OUTSIDE, RefineConfig, SilhouetteRays, agreement, align_as_one, gather_rays
-from hoifield.observations.silhouette_rays import nearest_points
+from hoifield.observations.silhouette_rays import closest_approaches
 from hoifield.observations.visual_hull import HullGrid, SilhouetteEvidence, take_frames
 from hoifield.shapes.shape_space import FURTHEST, Coordinates, ShapeSpace
 
@@ -166,7 +166,7 @@ class PlaceEvidence:
         rotation, translation = np.ascontiguousarray(posed[:, :3, :3]), np.ascontiguousarray(posed[:, :3, 3])
         K = self.silhouettes.camera.K
         intrinsics = (float(K[0, 0]), float(K[1, 1]), float(K[0, 2]), float(K[1, 2]))
-        near = nearest_points(grid.signed_distance, grid.lower, grid.spacing, rotation, translation, intrinsics, rays.pixels, rays.frame)
+        _, near = closest_approaches(grid.signed_distance, grid.lower, grid.spacing, rotation, translation, intrinsics, rays.pixels, rays.frame)
         met = np.isfinite(near[:, 0])
         weight = config.independent_share * self.silhouettes.weight[rays.frame]
         ask = np.select([rays.kind == INSIDE, rays.kind == OUTSIDE], [WITHIN, BEYOND], ON)

@@ -122,10 +122,13 @@ def first_hits(grid, lower, spacing, rotation, translation, intrinsics, pixels, 
 
 
 @njit(parallel=True, cache=True)
-def nearest_points(grid, lower, spacing, rotation, translation, intrinsics, pixels, pixel_frame):  # type: ignore[no-untyped-def]
-    """Object-frame points at which pixels' rays are closest to the hull, or deepest in it; NaN where they miss the grid."""
+def closest_approaches(grid, lower, spacing, rotation, translation, intrinsics, pixels, pixel_frame):  # type: ignore[no-untyped-def]
+    """Smallest signed distance to the hull along each pixel's ray, metres (negative where it is met; 1e3 where it misses the grid), and the point there.
+
+    Points are in the object frame; NaN where the ray misses the grid.
+    """
     fx, fy, cx, cy = intrinsics
-    points = np.full((len(pixels), 3), np.nan)
+    smallest, points = np.empty(len(pixels)), np.full((len(pixels), 3), np.nan)
     for n in prange(len(pixels)):
         r, t = rotation[pixel_frame[n]], translation[pixel_frame[n]]
         a, b = (pixels[n, 0] - cx) / fx, (pixels[n, 1] - cy) / fy
@@ -134,28 +137,12 @@ def nearest_points(grid, lower, spacing, rotation, translation, intrinsics, pixe
         for axis in range(3):
             origin[axis] = (-(r[0, axis] * t[0] + r[1, axis] * t[1] + r[2, axis] * t[2]) - lower[axis]) / spacing
             direction[axis] = (r[0, axis] * a + r[1, axis] * b + r[2, axis]) / length
-        where = approach(grid, spacing, origin, direction, False)[1]
+        value, where, _ = approach(grid, spacing, origin, direction, False)
+        smallest[n] = value
         if where >= 0:
             for axis in range(3):
                 points[n, axis] = lower[axis] + spacing * (origin[axis] + where * direction[axis])
-    return points
-
-
-@njit(parallel=True, cache=True)
-def closest_approaches(grid, lower, spacing, rotation, translation, intrinsics, pixels, pixel_frame):  # type: ignore[no-untyped-def]
-    """Smallest signed distance to the hull along each pixel's ray, metres (negative where it is met; 1e3 where it misses the grid)."""
-    fx, fy, cx, cy = intrinsics
-    smallest = np.empty(len(pixels))
-    for n in prange(len(pixels)):
-        r, t = rotation[pixel_frame[n]], translation[pixel_frame[n]]
-        a, b = (pixels[n, 0] - cx) / fx, (pixels[n, 1] - cy) / fy
-        length = np.sqrt(a * a + b * b + 1)
-        origin, direction = np.empty(3), np.empty(3)
-        for axis in range(3):
-            origin[axis] = (-(r[0, axis] * t[0] + r[1, axis] * t[1] + r[2, axis] * t[2]) - lower[axis]) / spacing
-            direction[axis] = (r[0, axis] * a + r[1, axis] * b + r[2, axis]) / length
-        smallest[n] = approach(grid, spacing, origin, direction, False)[0]
-    return smallest
+    return smallest, points
 
 
 @njit(cache=True)

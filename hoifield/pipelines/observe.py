@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import torch
 
 from hoifield.actors.choose_actor import load_actor
-from hoifield.actors.contact_zones import contact_zones
+from hoifield.actors.contact_zones import touching_vertices
 from hoifield.actors.skinned_model import SkinnedModel
 from hoifield.clip.choose_frames import choose_fit_frames, measure_sharpness
 from hoifield.clip.clip import Clip
@@ -188,8 +187,7 @@ def _held_by(hands: tuple[HandTrack, ...], masks: FrameMasks, actor: Literal["au
     holding = holding_hand(hands, masks)
     if holding is None:
         return None
-    pads = torch.cat(list(contact_zones(load_actor(actor, holding.side)).values())).unique()
-    return HeldBy(pose_actor(holding).vertices, pads.numpy())
+    return HeldBy(pose_actor(holding).vertices, touching_vertices(load_actor(actor, holding.side)).numpy())
 
 
 def digest_folder(folder: Path) -> str:

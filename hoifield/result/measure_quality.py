@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
-from hoifield.actors.contact_zones import contact_zones
+from hoifield.actors.contact_zones import touching_vertices
 from hoifield.actors.skinned_model import Side, SkinnedModel
 from hoifield.fitting.frame_pixels import FramePixels
 from hoifield.fitting.run_field_stage import read_object_grid
@@ -129,6 +129,7 @@ def measure_touch(result: FitResult, actors: dict[Side, SkinnedModel], every: in
     """Depth and presence of contact from the exact signed distance of the object mesh, on every `every`-th frame."""
     query = MeshDistance(result.object_mesh.vertices, result.object_mesh.faces)
     depths, touching = [], []
+    zones = {hand.side: touching_vertices(actors[hand.side]).numpy() for hand in result.hands}
     for frame in range(0, len(result.frame_index), every):
         T = result.T_camera_object[frame]
         for hand in result.hands:
@@ -136,9 +137,8 @@ def measure_touch(result: FitResult, actors: dict[Side, SkinnedModel], every: in
                 continue
             local = (hand.vertices[frame] - T[:3, 3]) @ T[:3, :3]
             distance = query.closest(local.astype(np.float64)).signed_distance
-            zone = torch.cat(list(contact_zones(actors[hand.side]).values())).numpy()
             depths.append(max(0.0, -float(distance.min())))
-            touching.append(bool((distance[zone] < 0.003).any()))
+            touching.append(bool((distance[zones[hand.side]] < 0.003).any()))
     if not depths:
         return TouchMeasurement(0.0, 0.0)
     return TouchMeasurement(float(np.mean(depths)) * 1000.0, float(np.mean(touching)))

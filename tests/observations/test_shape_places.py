@@ -9,7 +9,7 @@ import trimesh
 from hoifield.observations.place_template import known_mesh
 from hoifield.observations.refine_silhouettes import gather_rays
 from hoifield.observations.shape_places import HeldBy, PlaceEvidence, ShapePlace, _linearise, tabulate
-from hoifield.observations.silhouette_rays import closest_approaches, nearest_points
+from hoifield.observations.silhouette_rays import closest_approaches
 from hoifield.observations.visual_hull import gather_evidence
 from hoifield.shapes.shape_space import FamilyForm, family_forms
 from tests.observations.turning_grasp import TurningGrasp, make_grasp
@@ -97,7 +97,7 @@ def test_the_nearest_point_of_a_ray_lies_on_it_and_has_the_closest_approach(gras
     K = grasp.camera.K
     fixed = (grid.signed_distance, grid.lower, grid.spacing, np.ascontiguousarray(evidence.poses[:, :3, :3]), np.ascontiguousarray(evidence.poses[:, :3, 3]))
     rays = (tuple(float(K[at]) for at in ((0, 0), (1, 1), (0, 2), (1, 2))), evidence.rays.pixels, evidence.rays.frame)
-    points, approach = nearest_points(*fixed, *rays), closest_approaches(*fixed, *rays)
+    approach, points = closest_approaches(*fixed, *rays)
     met = np.isfinite(points[:, 0])
     assert met.mean() > 0.5 and (approach[~met] > 1).all()
     assert grid.at(points[met]) == pytest.approx(approach[met], abs=1e-5)
