@@ -5,6 +5,7 @@ import numpy as np
 import torch
 
 from hoifield.fitting.frame_pixels import BACKGROUND_ENTITY, FramePixels, rim_of
+from hoifield.fitting.hand_contours import outline_directions
 from hoifield.fitting.refine_placement import HandEvidence, PlacementEvidence
 from hoifield.observations.hand_silhouettes import is_beyond_wrist
 from hoifield.observations.observations import Observations
@@ -12,7 +13,8 @@ from hoifield.observations.observations import Observations
 SILHOUETTE_PIXELS = 256
 NEAR_OUTLINE = 6.0
 """Pixels from the object's outline within which most silhouette pixels are drawn: the others only tell of gross errors."""
-OUTLINE_POINTS = 96
+OUTLINE_POINTS, SHARED_POINTS = 96, 64
+"""Of a hand's outline, beside the background and beside the object."""
 BLURS = (3.0, 1.0)
 """Standard deviations, pixels, of the two blurred pictures in which colours are compared: first far, then exactly."""
 
@@ -44,28 +46,34 @@ def _hand_evidence(number: int, observations: Observations, pixels: FramePixels,
     hand = observations.hands[number]
     rows = observations.fit_frames
     keypoints = hand.keypoints[rows] * scale
-    outline = np.zeros((len(rows), OUTLINE_POINTS, 2))
-    weight = np.zeros((len(rows), OUTLINE_POINTS))
+    count = OUTLINE_POINTS + SHARED_POINTS
+    outline, direction, weight = np.zeros((len(rows), count, 2)), np.zeros((len(rows), count, 2)), np.zeros((len(rows), count))
     for row in range(len(rows)):
-        points = _outline_points(pixels.entities[row], 1 + number) + pixels.corner[row] + 0.5
-        points = points[is_beyond_wrist(points, keypoints[row])]
-        if len(points):
-            outline[row] = points[generator.integers(len(points), size=OUTLINE_POINTS)]
-            weight[row] = 1.0
+        entity = pixels.entities[row]
+        directions = outline_directions(entity == 1 + number)
+        for neighbour, part in ((BACKGROUND_ENTITY, slice(0, OUTLINE_POINTS)), (0, slice(OUTLINE_POINTS, count))):
+            places = _outline_points(entity, 1 + number, neighbour)
+            places = places[is_beyond_wrist(places + pixels.corner[row] + 0.5, keypoints[row])]
+            if len(places):
+                places = places[generator.integers(len(places), size=part.stop - part.start)]
+                outline[row, part] = places + pixels.corner[row] + 0.5
+                direction[row, part] = directions[places[:, 1], places[:, 0]]
+                weight[row, part] = 1.0
     return HandEvidence(
         torch.tensor(keypoints, dtype=torch.float32),
         torch.tensor(hand.keypoint_offsets, dtype=torch.float32),
         torch.tensor(outline, dtype=torch.float32),
+        torch.tensor(direction, dtype=torch.float32),
         torch.tensor(weight, dtype=torch.float32),
     )
 
 
-def _outline_points(entity: np.ndarray, label: int) -> np.ndarray:
-    """(x, y) of the hand's pixels that have a background neighbour; the crop's border does not count."""
+def _outline_points(entity: np.ndarray, label: int, neighbour: int) -> np.ndarray:
+    """(x, y) of the hand's pixels beside such a neighbour; the crop's border does not count."""
     hand = (entity == label).astype(np.uint8)
-    beside = cv2.dilate((entity == BACKGROUND_ENTITY).astype(np.uint8), np.ones((3, 3), np.uint8))
+    beside = cv2.dilate((entity == neighbour).astype(np.uint8), np.ones((3, 3), np.uint8))
     beside[[0, -1]], beside[:, [0, -1]] = 0, 0
-    return np.argwhere((hand > 0) & (beside > 0))[:, ::-1].astype(np.float64)
+    return np.argwhere((hand > 0) & (beside > 0))[:, ::-1]
 
 
 def _crops_of_one_size(pixels: FramePixels) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

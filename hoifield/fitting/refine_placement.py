@@ -11,6 +11,7 @@ from hoifield.actors.pose_limits import limit_excess
 from hoifield.actors.skinned_model import SkinnedModel
 from hoifield.fitting.adam import NamedAdam
 from hoifield.fitting.frame_pixels import BACKGROUND_ENTITY
+from hoifield.fitting.hand_contours import OutlinePairs, pair_outlines
 from hoifield.fitting.held_surface import HeldSurface, in_camera, weigh_sight
 from hoifield.fitting.run_field_stage import values_of
 from hoifield.fitting.stage import PlacementStage
@@ -36,7 +37,9 @@ class HandEvidence:
     keypoints: Float[Tensor, "frame keypoint=21 2"]
     keypoint_offsets: Float[Tensor, "keypoint=21 3"]
     outline: Float[Tensor, "frame point 2"]
-    """Points of the hand mask's outline against the background, away from the arm."""
+    """Points of the hand mask's outline, away from the arm: against the background, then against the object."""
+    outline_direction: Float[Tensor, "frame point 2"]
+    """Unit, out of the hand."""
     outline_weight: Float[Tensor, "frame point"]
     """0 for points that only fill the array."""
 
@@ -61,32 +64,25 @@ class PlacementEvidence:
     """Measured in the crops, metres, 0 = none; None without a sensor."""
 
 
-def thin_model(model: SkinnedModel, every: int) -> tuple[SkinnedModel, Float[Tensor, "zone_vertex"]]:
-    """The model with each `every`-th vertex and all contact-zone vertices, and the places of the latter among the kept ones, on the model's device.
-
-    Posing costs by vertex, and contact needs no triangle.
-    """
+def thin_skin(model: SkinnedModel, every: int) -> tuple[Int[Tensor, "kept"], Int[Tensor, "zone_vertex"]]:
+    """Each `every`-th vertex and all that touch, and the places of the latter among them: distances cost by the point."""
     zone = touching_vertices(model)
-    kept = torch.cat([torch.arange(0, len(model.template), every), zone, torch.tensor(model.fingertip_vertices)]).unique()
-    place = torch.full((len(model.template),), -1)
-    place[kept] = torch.arange(len(kept))
-    thumb, index, middle, ring, little = (int(place[tip]) for tip in model.fingertip_vertices)
-    correctives = None if model.pose_directions is None else model.pose_directions[kept]
-    thinned = replace(
-        model,
-        template=model.template[kept],
-        shape_directions=model.shape_directions[kept],
-        weights=model.weights[kept],
-        pose_directions=correctives,
-        fingertip_vertices=(thumb, index, middle, ring, little),
-    )
-    return thinned, place[zone].to(model.template.device)
+    kept = torch.cat([torch.arange(0, len(model.template), every, device=zone.device), zone]).unique()
+    return kept, torch.searchsorted(kept, zone)
 
 
+SKIN_EVERY = 4
+"""Which vertices of a hand stand for its skin."""
 DEPTH_SCALE = 0.004
 """Metres off a measured depth from which on it counts as that of something else."""
 SIGHT_EVERY = 25
 """Steps between two looks at which points of the surface each frame shows."""
+PAIRS_EVERY = 10
+"""Steps between two drawings of the hand, which say where its outline is."""
+HIDDEN = 0.002
+"""Metres of the object that must lie before the skin to hide it."""
+FIRST_OUTLINE, LAST_OUTLINE = 12.0, 3.0
+"""Pixels from which on a point of an outline counts as another's, at first and from half of the steps on."""
 CORNER_REACH = 0.05
 """Metres from the object's centre of the points, one on each axis, whose path says how steadily it moves and turns."""
 STEADY = 5.0
@@ -101,7 +97,6 @@ def refine_placement(scene: Scene, stage: PlacementStage, surface: HeldSurface, 
     Adam on the corrections of the frame table.
     """
     frames = scene.frames
-    thinned = [thin_model(actor.model, 4) for actor, _ in scene.hands()]
     movable = [
         ("object_rotation", frames.object_rotation, stage.pose_rate),
         ("object_translation", frames.object_translation, stage.pose_rate / 4),
@@ -113,13 +108,16 @@ def refine_placement(scene: Scene, stage: PlacementStage, surface: HeldSurface, 
         movable.append((f"{number}.shape", poses.shape_change, stage.pose_rate * 5))
     optimiser = NamedAdam(movable)
     starts = {name: parameter.detach().clone() for name, parameter, _ in movable}
-    trust = [_trust(poses, actor.model, seen, scene.K) for (actor, poses), seen in zip(scene.hands(), evidence.hands)]
+    hands = [_HandTerms.begin(number, scene, surface, evidence) for number in range(len(scene.hands()))]
     history = []
     sight = torch.zeros(0, device=scene.device)
     for step in range(stage.steps):
         if stage.same_colour > 0 and step % SIGHT_EVERY == 0:
             sight = weigh_sight(surface, frames.T_camera_object())
-        losses = _placement_losses(scene, stage, surface, evidence, thinned, trust, starts)
+        if step > 0 and step % PAIRS_EVERY == 0:
+            hands = [replace(terms, pairs=_pair(number, scene, surface, evidence)) for number, terms in enumerate(hands)]
+        outline_scale = FIRST_OUTLINE + min(1.0, 2 * step / stage.steps) * (LAST_OUTLINE - FIRST_OUTLINE)
+        losses = _placement_losses(scene, stage, surface, evidence, hands, outline_scale, starts)
         if stage.same_colour > 0:
             pictures = evidence.pictures[step * len(evidence.pictures) // stage.steps]
             losses["same_colour"] = stage.same_colour * _colour_loss(scene, surface, sight, pictures, evidence)
@@ -137,8 +135,8 @@ def _placement_losses(
     stage: PlacementStage,
     surface: HeldSurface,
     evidence: PlacementEvidence,
-    thinned: list[tuple[SkinnedModel, Tensor]],
-    trust: list[Float[Tensor, "frame keypoint=21"]],
+    hands: list["_HandTerms"],
+    outline_scale: float,
     starts: dict[str, Tensor],
 ) -> dict[str, Float[Tensor, ""]]:
     frames = scene.frames
@@ -151,7 +149,7 @@ def _placement_losses(
     if evidence.depth is not None:
         losses["depth"] = stage.depth * _object_depth_loss(surface, evidence, evidence.depth, T_object_camera, scene.K)
     for number, (_, poses) in enumerate(scene.hands()):
-        for name, loss in _hand_losses(number, poses, stage, surface, evidence, thinned[number], trust[number], T_object_camera, scene.K).items():
+        for name, loss in _hand_losses(number, poses, stage, surface, evidence, hands[number], outline_scale, T_object_camera, scene.K).items():
             losses[name] = losses[name] + loss if name in losses else loss
     smooth, small = torch.zeros((), device=scene.device), torch.zeros((), device=scene.device)
     everywhere = torch.ones_like(frames.time_s)
@@ -178,35 +176,35 @@ def _hand_losses(
     stage: PlacementStage,
     surface: HeldSurface,
     evidence: PlacementEvidence,
-    thinned: tuple[SkinnedModel, Tensor],
-    trust: Float[Tensor, "frame keypoint=21"],
+    terms: "_HandTerms",
+    outline_scale: float,
     T_object_camera: Float[Tensor, "frame 4 4"],
     K: Float[Tensor, "3 3"],
 ) -> dict[str, Float[Tensor, ""]]:
-    model, zone = thinned
     T_camera_hand = poses.T_camera_hand()
-    posed = model.pose(poses.shape(), poses.pose(), T_camera_hand)
-    local = transform_points(T_object_camera, posed.vertices)
+    posed = terms.model.pose(poses.shape(), poses.pose(), T_camera_hand)
+    skin = posed.vertices[:, terms.kept]
+    local = transform_points(T_object_camera, skin)
     grid = surface.distance
     distance = grid.lookup(local.reshape(-1, 3)).reshape(local.shape[:2])
     seen = evidence.hands[number]
-    pixels = project(posed.vertices, K)
-    front = _front_vertices(posed.vertices.detach(), pixels.detach(), evidence)
+    pixels = project(skin, K)
+    front = _front_vertices(skin.detach(), pixels.detach(), evidence)
     label = _labels_at(pixels.detach(), evidence)
-    before = object_before(grid, T_object_camera, posed.vertices)
-    outside = inside_mask_loss(pixels, evidence.foreground_distance, evidence.corner, 3.0)
-    uncovered = covered_outline_loss(pixels, seen.outline, seen.outline_weight, 3.0)
+    before = object_before(grid, T_object_camera, skin)
+    outside = inside_mask_loss(pixels, evidence.foreground_distance, evidence.corner, outline_scale)
+    apart = covered_outline_loss(project(terms.pairs.points(posed.vertices), K), seen.outline, terms.pairs.weight, outline_scale)
     of_depth = {}
     if evidence.depth is not None:
         measured = _read_crops(evidence.depth, pixels.detach(), evidence, 0.0)
-        of_depth["depth"] = stage.depth * measured_points_loss(posed.vertices[..., 2] - measured, front & (label == 1 + number) & (measured > 0), DEPTH_SCALE)
+        of_depth["depth"] = stage.depth * measured_points_loss(skin[..., 2] - measured, front & (label == 1 + number) & (measured > 0), DEPTH_SCALE)
     return of_depth | {
-        "attraction": stage.attraction * attraction_loss(distance[:, zone.long()], stage.contact_reach, 0.003),
+        "attraction": stage.attraction * attraction_loss(distance[:, terms.zone], stage.contact_reach, 0.003),
         "penetration": stage.penetration * penetration_loss(distance, 0.001, 0.003),
         "depth_order": stage.depth_order * depth_order_loss(before, front & (label == 1 + number), front & (label == 0), 0.004),
-        "hand_outline": stage.hand_outline * (outside + uncovered),
-        "keypoints": stage.keypoints * keypoint_loss(_as_detected(posed.keypoints, T_camera_hand, seen), seen.keypoints, K, _box_side(seen), trust),
-        "limits": stage.limits * limit_loss(limit_excess(model, poses.pose())),
+        "hand_outline": stage.hand_outline * (outside + apart),
+        "keypoints": stage.keypoints * keypoint_loss(_as_detected(posed.keypoints, T_camera_hand, seen), seen.keypoints, K, _box_side(seen), terms.trust),
+        "limits": stage.limits * limit_loss(limit_excess(terms.model, poses.pose())),
     }
 
 
@@ -219,11 +217,35 @@ def _box_side(seen: HandEvidence) -> Float[Tensor, "frame"]:
     return (seen.keypoints.amax(1) - seen.keypoints.amin(1)).amax(-1)
 
 
-def _trust(poses: HandPoses, model: SkinnedModel, seen: HandEvidence, K: Float[Tensor, "3 3"]) -> Float[Tensor, "frame keypoint=21"]:
-    with torch.no_grad():
+@dataclass(frozen=True)
+class _HandTerms:
+    """What every step needs of one hand beside its poses."""
+
+    model: SkinnedModel
+    kept: Int[Tensor, "kept"]
+    zone: Int[Tensor, "zone_vertex"]
+    trust: Float[Tensor, "frame keypoint=21"]
+    pairs: OutlinePairs
+
+    @staticmethod
+    @torch.no_grad()
+    def begin(number: int, scene: Scene, surface: HeldSurface, evidence: PlacementEvidence) -> "_HandTerms":
+        (actor, poses), seen = scene.hands()[number], evidence.hands[number]
         T = poses.T_camera_hand()
-        keypoints = model.pose(poses.shape(), poses.pose(), T).keypoints
-        return trust_keypoints(_as_detected(keypoints, T, seen), seen.keypoints, K, _box_side(seen))
+        keypoints = _as_detected(actor.model.pose(poses.shape(), poses.pose(), T).keypoints, T, seen)
+        trust = trust_keypoints(keypoints, seen.keypoints, scene.K, _box_side(seen))
+        return _HandTerms(actor.model, *thin_skin(actor.model, SKIN_EVERY), trust, _pair(number, scene, surface, evidence))
+
+
+@torch.no_grad()
+def _pair(number: int, scene: Scene, surface: HeldSurface, evidence: PlacementEvidence) -> OutlinePairs:
+    """The outline as the hand now makes it; where the object hides the skin, the mask's outline is the object's own."""
+    (actor, poses), seen = scene.hands()[number], evidence.hands[number]
+    vertices = actor.model.pose(poses.shape(), poses.pose(), poses.T_camera_hand()).vertices
+    rows, columns = evidence.entity.shape[1:]
+    pairs = pair_outlines(vertices, actor.model.faces, scene.K, evidence.corner, (rows, columns), seen.outline, seen.outline_direction, seen.outline_weight)
+    before = object_before(surface.distance, invert_rigid(scene.frames.T_camera_object()), pairs.points(vertices))
+    return replace(pairs, weight=pairs.weight * (before > -HIDDEN))
 
 
 def _colour_loss(

@@ -78,8 +78,8 @@ class PlacementStage:
     silhouette: float = 20.0
     same_colour: float = 1.0
     """Of points of the surface whose colours differ between frames."""
-    hand_outline: float = 2.0
-    depth_order: float = 1.0
+    hand_outline: float = 4.0
+    depth_order: float = 4.0
     depth: float = 5.0
     """Of measured points of hand and object off their surfaces, where a sensor gave any."""
     keypoints: float = 0.2

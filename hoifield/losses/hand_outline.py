@@ -1,6 +1,5 @@
-"""The outline of a posed hand against the hand's mask, without rasterising: points to mask, and outline to points."""
+"""The outline of a posed hand against the hand's mask: its points on the mask, and the mask's outline on its own."""
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -21,12 +20,8 @@ def inside_mask_loss(
 
 
 def covered_outline_loss(
-    pixels: Float[Tensor, "frame vertex 2"], outline: Float[Tensor, "frame point 2"], weight: Float[Tensor, "frame point"], scale: float
+    drawn: Float[Tensor, "frame point 2"], outline: Float[Tensor, "frame point 2"], weight: Float[Tensor, "frame point"], scale: float
 ) -> Float[Tensor, ""]:
-    """Robust distance (units of `scale` pixels) from points of the mask's outline to the nearest projected vertex (DiffHOI's contour term)."""
-    with torch.no_grad():
-        nearest_vertex = torch.cdist(outline, pixels).argmin(-1)
-    # Only the nearest vertex of each point has a gradient: the table of all pairs needs none.
-    nearest = (outline - pixels.gather(1, nearest_vertex[..., None].expand(-1, -1, 2))).norm(dim=-1)
-    squared = (nearest / scale) ** 2
+    """Robust distance (units of `scale` pixels) from points of the mask's outline to those of the drawn hand's that belong to them."""
+    squared = ((outline - drawn) / scale).square().sum(-1)
     return (squared / (1.0 + squared) * weight).sum() / weight.sum().clamp(min=1.0)

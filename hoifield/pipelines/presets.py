@@ -64,7 +64,7 @@ def _preset(name: str, seed: int, most_frames: int, coarse: int, final: int, ray
             pose_warm_up=0.05,
             pose_rate=5e-4,
         ),
-        PlacementStage("touch", 150, attraction=0.2, penetration=4.0, depth_order=2.0),
+        PlacementStage("touch", 150, attraction=0.2, penetration=4.0),
     )
     return Preset(name, most_frames, stages, SceneConfig(seed=seed), mesh_resolution)
 
@@ -88,7 +88,7 @@ def for_loose_poses(preset: Preset) -> Preset:
             case FieldStage():
                 stages.append(replace(stage, weights=weights, pose_rate=3e-4))
             case PlacementStage():
-                stages.append(replace(stage, attraction=0.1, penetration=1.0, depth_order=3.0))
+                stages.append(replace(stage, attraction=0.1, penetration=1.0))
             case _:
                 assert_never(stage)
     return replace(preset, stages=tuple(stages), scene=replace(preset.scene, finest_resolution=64))

@@ -8,7 +8,7 @@ import torch
 from tiny_scene import FIT_FRAMES, ball_on_hand, tiny_pixels
 
 from hoifield.fitting.frame_pixels import load_frame_pixels
-from hoifield.fitting.placement_evidence import NEAR_OUTLINE, SILHOUETTE_PIXELS, gather_placement_evidence
+from hoifield.fitting.placement_evidence import NEAR_OUTLINE, OUTLINE_POINTS, SILHOUETTE_PIXELS, gather_placement_evidence
 
 
 def test_silhouette_pixels_are_labelled_as_the_masks_say_and_none_lies_on_a_hand():
@@ -66,15 +66,18 @@ def test_the_same_seed_gathers_the_same_pixels():
     assert not torch.equal(first.silhouette_pixels, other.silhouette_pixels)
 
 
-def test_outline_points_lie_on_the_hand_beside_the_background():
+def test_outlines_of_hands_are_told_by_what_lies_beside_them_and_look_out_of_the_hand():
     evidence = gather_placement_evidence(ball_on_hand().observations, tiny_pixels(), seed=0)
-    labels = ball_on_hand().observations.masks.labels
     hand = evidence.hands[0]
-    assert float(hand.outline_weight.min()) == 1.0
     for row, frame in enumerate(FIT_FRAMES):
-        for x, y in hand.outline[row].floor().long().tolist():
-            around = labels[frame][max(y - 1, 0) : y + 2, max(x - 1, 0) : x + 2]
-            assert labels[frame][y, x] == 2 and (around == 0).any()
+        label = ball_on_hand().observations.masks.labels[frame]
+        for neighbour, part in ((0, slice(0, OUTLINE_POINTS)), (1, slice(OUTLINE_POINTS, None))):
+            counts = hand.outline_weight[row, part] > 0
+            x, y = hand.outline[row, part][counts].floor().long().unbind(1)
+            beside = cv2.dilate((label == neighbour).astype(np.uint8), np.ones((3, 3), np.uint8))
+            assert len(x) > 0 and (label[y, x] == 2).all() and (beside[y, x] == 1).all()
+            dx, dy = (hand.outline_direction[row, part][counts] * 3).round().long().unbind(1)
+            assert (label[y + dy, x + dx] != 2).mean() > 0.9
 
 
 def test_the_distance_to_the_foreground_is_zero_on_it_and_a_pixel_beside_it():

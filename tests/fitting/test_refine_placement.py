@@ -2,15 +2,17 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
-from tiny_scene import RADIUS, ball_on_hand, exact_ball_grid, measured_observations, measured_pixels, right_hand, tiny_pixels, tiny_scene
+from tiny_scene import FIT_FRAMES, RADIUS, ball_on_hand, exact_ball_grid, measured_observations, measured_pixels, right_hand, tiny_pixels, tiny_scene
 
 from hoifield.actors.contact_zones import contact_zones
 from hoifield.fitting.held_surface import surface_of_grid
 from hoifield.fitting.placement_evidence import gather_placement_evidence
-from hoifield.fitting.refine_placement import refine_placement, thin_model
+from hoifield.fitting.refine_placement import refine_placement, thin_skin
 from hoifield.fitting.stage import PlacementStage
+from hoifield.geometry.rasterise import rasterise_mesh
 from hoifield.geometry.rigid import invert_rigid, transform_points
 from hoifield.scene.scene import Scene
 
@@ -99,7 +101,8 @@ def test_silhouettes_bring_a_displaced_object_back(axis: int):
 def test_an_exact_scene_stays_where_it_is_but_for_settling_into_the_palm():
     scene = tiny_scene()
     refined(scene, replace(EVERYTHING, attraction=0.0))
-    assert float(scene.frames.object_translation.detach().abs().max()) < 5e-4
+    # A third of a pixel, which is 3 mm wide here.
+    assert float(scene.frames.object_translation.detach().abs().max()) < 1e-3
     assert float(scene.hands()[0][1].translation.detach().abs().max()) < 1e-3
     refined(scene, EVERYTHING)
     assert float(scene.frames.object_translation.detach().abs().max()) < 0.004
@@ -118,16 +121,37 @@ def test_placement_repeats_to_the_last_bit_and_leaves_the_fields_alone():
     assert all(torch.equal(tensor, second.state_dict()[name]) for name, tensor in end.items())
 
 
-def test_the_thinned_hand_poses_its_kept_vertices_as_the_whole_one_does():
+def test_the_thinned_skin_holds_all_that_touches():
     model = right_hand()
-    thinned, zone = thin_model(model, 4)
-    pose = 0.2 * torch.randn(2, 16, 3, generator=torch.Generator().manual_seed(0))
-    whole = model.pose(torch.ones(10), pose, torch.eye(4).expand(2, 4, 4))
-    part = thinned.pose(torch.ones(10), pose, torch.eye(4).expand(2, 4, 4))
-    expected = torch.cat(list(contact_zones(model).values())).unique()
-    assert torch.allclose(part.vertices[:, zone], whole.vertices[:, expected], atol=1e-6)
-    assert torch.allclose(part.keypoints, whole.keypoints, atol=1e-6)
-    assert len(thinned.template) < 0.6 * len(model.template)
+    kept, zone = thin_skin(model, 4)
+    assert torch.equal(kept[zone], torch.cat(list(contact_zones(model).values())).unique())
+    assert len(kept) < 0.6 * len(model.template)
+
+
+OUTLINE_ALONE = replace(CONTACT_ALONE, steps=120, attraction=0.0, penetration=0.0, small_motion=0.0, smooth_motion=0.0, hand_outline=4.0)
+
+
+def covered_by_hand(scene: Scene) -> float:
+    """IoU of the drawn hand with its mask where neither the ball is, nor its mask; mean over the frames."""
+    actor, poses = scene.hands()[0]
+    with torch.no_grad():
+        posed = actor.model.pose(poses.shape(), poses.pose(), poses.T_camera_hand()).vertices.double().numpy()
+    overlaps = []
+    for row, frame in enumerate(FIT_FRAMES):
+        labels = ball_on_hand().observations.masks.labels[frame]
+        _, face, _ = rasterise_mesh(posed[row], actor.model.faces.numpy(), scene.K.double().numpy(), labels.shape[1], labels.shape[0])
+        drawn, seen, counts = face >= 0, labels == 2, labels != 1
+        overlaps.append((drawn & seen & counts).sum() / ((drawn | seen) & counts).sum())
+    return float(np.mean(overlaps))
+
+
+def test_its_outline_brings_a_hand_back_that_is_a_finger_and_more_beside_its_mask():
+    scene = tiny_scene()
+    with torch.no_grad():
+        scene.hands()[0][1].observed_T[:, 1, 3] += 0.02
+    before = covered_by_hand(scene)
+    refined(scene, OUTLINE_ALONE)
+    assert before < 0.5 and covered_by_hand(scene) > 0.85
 
 
 DEPTH_ALONE = replace(CONTACT_ALONE, attraction=0.0, penetration=0.0, small_motion=0.0, limits=0.0)

@@ -34,11 +34,11 @@ def test_vertices_beyond_the_crop_count_as_at_its_border():
     assert float(inside_mask_loss(far, half_plane(), CORNER, 3.0)) == pytest.approx((20 / 3) ** 2 / (1 + (20 / 3) ** 2), abs=1e-4)
 
 
-def test_outline_points_are_to_have_a_vertex_near_and_fillers_do_not_count():
-    pixels = torch.tensor([[[10.0, 10.0], [20.0, 10.0]]], requires_grad=True)
+def test_points_of_the_outline_are_to_lie_on_their_partners_and_fillers_do_not_count():
+    drawn = torch.tensor([[[10.0, 10.0], [20.0, 10.0], [0.0, 0.0]]], requires_grad=True)
     outline = torch.tensor([[[13.0, 14.0], [20.0, 10.0], [900.0, 900.0]]])
-    loss = covered_outline_loss(pixels, outline, torch.tensor([[1.0, 1.0, 0.0]]), 5.0)
+    loss = covered_outline_loss(drawn, outline, torch.tensor([[1.0, 1.0, 0.0]]), 5.0)
     loss.backward()
     assert float(loss.detach()) == pytest.approx(0.25)
-    assert bool(torch.isfinite(pixels.grad).all()) and bool((pixels.grad[0, 0] < 0).all())  # type: ignore[arg-type,index]
-    assert float(covered_outline_loss(pixels, outline, torch.zeros(1, 3), 5.0).detach()) == 0.0
+    assert bool(torch.isfinite(drawn.grad).all()) and bool((drawn.grad[0, 0] < 0).all())  # type: ignore[arg-type,index]
+    assert float(covered_outline_loss(drawn, outline, torch.zeros(1, 3), 5.0).detach()) == 0.0
