@@ -19,6 +19,9 @@ SURE_AGREEMENT = 0.9
 """Margin of the vote on the side above which the user's word does not turn a hand into its mirror image."""
 GHOST_AGREEMENT = 0.1
 """Margin of the vote on the side below which a hand inside a larger one is taken for none; of real second hands it was 0.45 and more."""
+GHOST_SIZE = 0.75
+"""Of the larger hand's box, below which a hand inside it is taken for none: two hands of one person that hold one thing are of one size. Patterns
+of objects had 0.53 to 0.65, real second hands 0.85 and more."""
 
 
 @dataclass(frozen=True)
@@ -54,12 +57,17 @@ def track_hands(clip: Clip, camera: Camera, side: HandChoice, actor: ActorChoice
 
 
 def without_ghosts(found: tuple[KeypointTrack, ...]) -> tuple[KeypointTrack, ...]:
-    """The tracks, largest first, without those of no clear side inside a larger one: the pattern of a held object can pass for a hand."""
+    """The tracks, largest first, without those inside a larger one that are of no clear side or much smaller: objects can pass for hands."""
     kept: list[KeypointTrack] = []
     for track in _largest_first(found):
-        if track.side_agreement >= GHOST_AGREEMENT or not any(_lies_within(track, other) for other in kept):
+        if not any(_is_ghost_of(other, track) for other in kept):
             kept.append(track)
     return tuple(kept)
+
+
+def _is_ghost_of(hand: KeypointTrack, track: KeypointTrack) -> bool:
+    doubtful = track.side_agreement < GHOST_AGREEMENT or track.box_side < GHOST_SIZE * hand.box_side
+    return doubtful and _lies_within(track, hand)
 
 
 def _largest_first(found: tuple[KeypointTrack, ...]) -> tuple[KeypointTrack, ...]:

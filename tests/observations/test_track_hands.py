@@ -45,14 +45,16 @@ def test_two_hands_of_one_side_become_a_pair() -> None:
     assert [track.side for track in kept] == ["left", "right"]
 
 
-def test_a_small_hand_of_no_clear_side_inside_a_larger_one_is_a_ghost() -> None:
-    hand, ghost = seen("right", 100, 90.0), seen("left", 60, 40.0, 0.01)
-    beside = dataclasses.replace(ghost, keypoints=ghost.keypoints + 200.0)
-    held, seldom = dataclasses.replace(ghost, side_agreement=0.45), dataclasses.replace(hand, observed=np.arange(100) < 20)
-    assert without_ghosts((ghost, hand)) == (hand,)
-    for real in (beside, held):
-        assert without_ghosts((real, hand)) == (hand, real)
-    assert len(without_ghosts((ghost, seldom))) == 2, "most of its frames show it alone"
+def test_inside_a_larger_hand_one_of_no_clear_side_or_much_smaller_is_a_ghost() -> None:
+    hand = seen("right", 100, 90.0)
+    unclear, small, real = seen("left", 60, 80.0, 0.01), seen("left", 60, 50.0, 0.72), seen("left", 60, 80.0, 0.45)
+    for ghost in (unclear, small):
+        assert without_ghosts((ghost, hand)) == (hand,)
+        beside = dataclasses.replace(ghost, keypoints=ghost.keypoints + 200.0)
+        assert without_ghosts((beside, hand)) == (hand, beside)
+    assert without_ghosts((real, hand)) == (hand, real)
+    seldom = dataclasses.replace(hand, observed=np.arange(100) < 20)
+    assert len(without_ghosts((unclear, seldom))) == 2, "most of its frames show it alone"
     assert without_ghosts(()) == ()
 
 
