@@ -1,4 +1,4 @@
-"""The main job on generated and real clips: runs what is not yet there, then prints one row per run.
+"""The main job on generated and real clips: runs what is not yet there, then prints one row per run and draws a sheet of it (OUT/JOB.jpg).
 
     python experiments/01_main_job/run.py OUT [JOB ...]
 
@@ -15,10 +15,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from hoifield.clip.open_clip import open_clip
 from hoifield.observations.observations_folder import load_observations
+from hoifield.report.turntable import render_turntable
 from hoifield.result.result_folder import read_result
 
 DATA = Path(os.environ.get("HOIFIELD_TEST_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
@@ -68,8 +70,6 @@ def prepare(job: str, out: Path) -> tuple[Path, list[str]]:
 
 def held_out_iou(job: str, run: Path) -> float:
     """IoU of the object mask on the labelled frame that was not given; NaN for other jobs."""
-    import cv2
-
     name = job.rpartition("_")[2]
     if not job.startswith("real"):
         return float("nan")
@@ -102,6 +102,22 @@ def describe(job: str, out: Path, clip: Path) -> str:
     return " ".join([*words, *(reason["code"] for reason in summary["reasons"])])
 
 
+def draw_sheet(job: str, out: Path) -> None:
+    """The mesh from all sides, coloured and as clay, and four frames beside their overlays."""
+    result = out / job / "result"
+    if not (result / "overlay.mp4").exists():
+        return
+    mesh = read_result(result).object_mesh
+    rows = [render_turntable(mesh), render_turntable(mesh, clay=True)]
+    video = open_clip(result / "overlay.mp4")
+    frames = np.linspace(0, video.frame_count - 1, 6).round().astype(int)[1:5]
+    pictures = [picture for _, picture in video.read_frames(frames.tolist())]
+    width = rows[0].shape[1] // 4
+    rows.append(np.concatenate([cv2.resize(picture, (width, width * picture.shape[0] // picture.shape[1])) for picture in pictures], axis=1))
+    sheet = np.concatenate([row[:, : 4 * width] for row in rows])
+    cv2.imwrite(str(out / f"{job}.jpg"), np.ascontiguousarray(sheet[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, 80])
+
+
 def main() -> None:
     """Runs the jobs named on the command line, or all."""
     out, jobs = Path(sys.argv[1]), sys.argv[2:] or list(JOBS)
@@ -112,6 +128,7 @@ def main() -> None:
         open_clip(clip)
         call("fit", "--video", str(clip), "--out", str(out / job), *options)
         rows.append(describe(job, out, clip))
+        draw_sheet(job, out)
         print(rows[-1], flush=True)
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024**2
     print("\n".join(["", *rows, f"largest memory of a run {peak:.1f} GiB"]))
