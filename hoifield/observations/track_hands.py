@@ -20,8 +20,8 @@ SURE_AGREEMENT = 0.9
 GHOST_AGREEMENT = 0.1
 """Margin of the vote on the side below which a hand inside a larger one is taken for none; of real second hands it was 0.45 and more."""
 GHOST_SIZE = 0.75
-"""Of the larger hand's box, below which a hand inside it is taken for none: two hands of one person that hold one thing are of one size. Patterns
-of objects had 0.53 to 0.65, real second hands 0.85 and more."""
+"""Of the larger hand's box, below which a hand inside it is taken for none: two hands of one person that hold one thing are of one size. What
+was no hand had 0.53 to 0.65, real second hands 0.81 and more."""
 
 
 @dataclass(frozen=True)
