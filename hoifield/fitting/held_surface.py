@@ -8,16 +8,20 @@ from jaxtyping import Float
 from torch import Tensor
 
 from hoifield.fitting.seen_surface import FACING, unhidden
+from hoifield.geometry.cameras import pixel_directions
 from hoifield.geometry.isosurface import extract_isosurface
 from hoifield.geometry.mesh import face_normals
 from hoifield.geometry.rigid import invert_rigid, transform_points
 from hoifield.geometry.tensor_record import move_record
 from hoifield.renderer.cached_distance import CachedDistance
+from hoifield.renderer.closest_approach import closest_approach
 from hoifield.renderer.surface_level import rendered_surface_level
 from hoifield.scene.scene import Scene
 
 RESOLUTION = 96
 POINTS = 1500
+ALONG_RAY = 48
+"""Places on a ray at which the object is looked for."""
 
 
 @dataclass(frozen=True)
@@ -69,3 +73,16 @@ def weigh_sight(surface: HeldSurface, T_camera_object: Float[Tensor, "frame 4 4"
 def in_camera(surface: HeldSurface, T_camera_object: Float[Tensor, "frame 4 4"]) -> Float[Tensor, "frame point 3"]:
     """The points in the camera of each frame, metres."""
     return transform_points(T_camera_object, surface.points.expand(len(T_camera_object), -1, -1))
+
+
+@torch.no_grad()
+def depth_along(
+    surface: HeldSurface, T_camera_object: Float[Tensor, "frame 4 4"], pixels: Float[Tensor, "frame pixel 2"], K: Float[Tensor, "3 3"]
+) -> Float[Tensor, "frame pixel"]:
+    """Depth (m) at which the ray through a pixel is deepest in the object, or nearest to it: whether the object is before something else there."""
+    T_object_camera = invert_rigid(T_camera_object)
+    directions = pixel_directions(pixels, K)
+    local = directions @ T_object_camera[:, :3, :3].transpose(1, 2)
+    origins = T_object_camera[:, None, :3, 3].expand_as(local)
+    along = closest_approach(surface.distance, origins.reshape(-1, 3), local.reshape(-1, 3), ALONG_RAY)
+    return along.reshape(pixels.shape[:2]) * directions[..., 2]

@@ -16,7 +16,9 @@ NEAR_OUTLINE = 6.0
 OUTLINE_POINTS, SHARED_POINTS = 96, 64
 """Of a hand's outline, beside the background and beside the object."""
 BLURS = (3.0, 1.0)
-"""Standard deviations, pixels, of the two blurred pictures in which colours are compared: first far, then exactly."""
+"""Standard deviations, pixels, of the two pictures in which colours are compared: first far, then exactly."""
+WIDER = 2.0
+"""How much more what is taken off a picture is blurred: the light on an object that turns changes slowly over it, and would pull its pose."""
 
 
 def gather_placement_evidence(observations: Observations, pixels: FramePixels, seed: int) -> PlacementEvidence:
@@ -34,7 +36,7 @@ def gather_placement_evidence(observations: Observations, pixels: FramePixels, s
         hands=tuple(_hand_evidence(number, observations, pixels, scale, generator) for number in range(len(observations.hands))),
         silhouette_pixels=torch.tensor(np.stack(chosen), dtype=torch.float32),
         inside=torch.tensor(np.stack(labels)),
-        pictures=tuple(_blurred_object(pixels, entity.shape[1:], blur) for blur in BLURS),
+        pictures=tuple(_colour_band(pixels, entity.shape[1:], blur) for blur in BLURS),
         foreground_distance=distance,
         entity=entity,
         corner=corner,
@@ -65,6 +67,7 @@ def _hand_evidence(number: int, observations: Observations, pixels: FramePixels,
         torch.tensor(outline, dtype=torch.float32),
         torch.tensor(direction, dtype=torch.float32),
         torch.tensor(weight, dtype=torch.float32),
+        torch.arange(count) >= OUTLINE_POINTS,
     )
 
 
@@ -85,8 +88,14 @@ def _crops_of_one_size(pixels: FramePixels) -> tuple[torch.Tensor, torch.Tensor,
     for row, entity in enumerate(pixels.entities):
         to_foreground = cv2.distanceTransform((entity == BACKGROUND_ENTITY).astype(np.uint8), cv2.DIST_L2, 5)
         distance[row, : entity.shape[0], : entity.shape[1]] = np.minimum(to_foreground, 30.0)
-        entities[row, : entity.shape[0], : entity.shape[1]] = entity
+        entities[row, : entity.shape[0], : entity.shape[1]] = _settled(entity)
     return torch.from_numpy(distance), torch.from_numpy(entities), torch.tensor(pixels.corner, dtype=torch.float32)
+
+
+def _settled(entity: np.ndarray) -> np.ndarray:
+    """Entities whose neighbours are the same; half of the skin's points on the rim of a finger fall on pixels of what lies behind it."""
+    values, around = entity.astype(np.int16), np.ones((3, 3), np.uint8)
+    return np.where(cv2.erode(values, around) == cv2.dilate(values, around), entity, BACKGROUND_ENTITY)
 
 
 def _depth_of_one_size(pixels: FramePixels, shape: torch.Size) -> torch.Tensor | None:
@@ -99,15 +108,21 @@ def _depth_of_one_size(pixels: FramePixels, shape: torch.Size) -> torch.Tensor |
     return torch.from_numpy(depth)
 
 
-def _blurred_object(pixels: FramePixels, shape: torch.Size, blur: float) -> torch.Tensor:
-    """The object's colours in crops of one size, blurred among themselves: nothing of hand or background runs into them."""
+def _colour_band(pixels: FramePixels, shape: torch.Size, blur: float) -> torch.Tensor:
+    """The object's colours in crops of one size, blurred, less the same blurred more: slow changes of light leave it. Nothing of hand or background runs in."""
     pictures = np.zeros((len(pixels.colours), 3, *shape), np.float32)
     for row, (colour, entity) in enumerate(zip(pixels.colours, pixels.entities)):
         member = (entity == 0).astype(np.float32)
-        total = cv2.GaussianBlur(member[..., None] * colour.astype(np.float32) / 255.0, (0, 0), blur)
-        share = cv2.GaussianBlur(member, (0, 0), blur)
-        pictures[row, :, : entity.shape[0], : entity.shape[1]] = (total / np.maximum(share, 1e-3)[..., None]).transpose(2, 0, 1)
+        seen = member[..., None] * colour.astype(np.float32) / 255.0
+        fine, coarse = _blurred_among(seen, member, blur), _blurred_among(seen, member, WIDER * blur)
+        pictures[row, :, : entity.shape[0], : entity.shape[1]] = (fine - coarse).transpose(2, 0, 1)
     return torch.from_numpy(pictures)
+
+
+def _blurred_among(seen: np.ndarray, member: np.ndarray, blur: float) -> np.ndarray:
+    """The mean colour around each pixel of those that are members; `seen` is black elsewhere."""
+    share = cv2.GaussianBlur(member, (0, 0), blur)
+    return cv2.GaussianBlur(seen, (0, 0), blur) / np.maximum(share, 1e-3)[..., None]
 
 
 def _silhouette_pixels(entity: np.ndarray, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -6,13 +6,13 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from hoifield.actors.contact_zones import touching_vertices
+from hoifield.actors.contact_zones import contact_zones
 from hoifield.actors.pose_limits import limit_excess
 from hoifield.actors.skinned_model import SkinnedModel
 from hoifield.fitting.adam import NamedAdam
 from hoifield.fitting.frame_pixels import BACKGROUND_ENTITY
 from hoifield.fitting.hand_contours import OutlinePairs, pair_outlines
-from hoifield.fitting.held_surface import HeldSurface, in_camera, weigh_sight
+from hoifield.fitting.held_surface import HeldSurface, depth_along, in_camera, weigh_sight
 from hoifield.fitting.run_field_stage import values_of
 from hoifield.fitting.stage import PlacementStage
 from hoifield.geometry.cameras import back_project, pixel_directions, project
@@ -42,6 +42,8 @@ class HandEvidence:
     """Unit, out of the hand."""
     outline_weight: Float[Tensor, "frame point"]
     """0 for points that only fill the array."""
+    beside_object: Bool[Tensor, "point"]
+    """Which of the points border on the object."""
 
 
 @dataclass(frozen=True)
@@ -53,22 +55,23 @@ class PlacementEvidence:
     inside: Bool[Tensor, "frame pixel"]
     """Whether the pixel is labelled object (else background; pixels of hands are not among them)."""
     pictures: tuple[Float[Tensor, "frame 3 row column"], ...]
-    """The object's colours in a crop of each frame, from the most to the least blurred."""
+    """The object's colours in a crop of each frame, without slow changes over it; from the most to the least blurred."""
     foreground_distance: Float[Tensor, "frame row column"]
     """Pixels to the nearest hand or object, in a crop of each frame."""
     entity: Int[Tensor, "frame row column"]
-    """Entity at the pixels of the crops (`entity_of_labels`)."""
+    """Entity at the pixels of the crops (`entity_of_labels`); background on the border of two."""
     corner: Float[Tensor, "frame 2"]
     """Left and top of the crops."""
     depth: Float[Tensor, "frame row column"] | None
     """Measured in the crops, metres, 0 = none; None without a sensor."""
 
 
-def thin_skin(model: SkinnedModel, every: int) -> tuple[Int[Tensor, "kept"], Int[Tensor, "zone_vertex"]]:
-    """Each `every`-th vertex and all that touch, and the places of the latter among them: distances cost by the point."""
-    zone = touching_vertices(model)
-    kept = torch.cat([torch.arange(0, len(model.template), every, device=zone.device), zone]).unique()
-    return kept, torch.searchsorted(kept, zone)
+def thin_skin(model: SkinnedModel, every: int) -> tuple[Int[Tensor, "kept"], tuple[Int[Tensor, "zone_vertex"], ...]]:
+    """Each `every`-th vertex and all that touch, and the places of the latter among them, zone by zone: distances cost by the point."""
+    zones = list(contact_zones(model).values())
+    kept = torch.cat([torch.arange(0, len(model.template), every), *zones]).unique()
+    device = model.template.device
+    return kept.to(device), tuple(torch.searchsorted(kept, zone).to(device) for zone in zones)
 
 
 SKIN_EVERY = 4
@@ -79,10 +82,12 @@ SIGHT_EVERY = 25
 """Steps between two looks at which points of the surface each frame shows."""
 PAIRS_EVERY = 10
 """Steps between two drawings of the hand, which say where its outline is."""
-HIDDEN = 0.002
-"""Metres of the object that must lie before the skin to hide it."""
+BEYOND = 1.0
+"""Pixels out of a hand's mask at which is asked whether hand or object is in front."""
 FIRST_OUTLINE, LAST_OUTLINE = 12.0, 3.0
 """Pixels from which on a point of an outline counts as another's, at first and from half of the steps on."""
+LAST_REACH = 0.003
+"""Metres from which on nothing is drawn to the object, from half of the steps on; what is still off by then does not touch."""
 CORNER_REACH = 0.05
 """Metres from the object's centre of the points, one on each axis, whose path says how steadily it moves and turns."""
 STEADY = 5.0
@@ -116,8 +121,7 @@ def refine_placement(scene: Scene, stage: PlacementStage, surface: HeldSurface, 
             sight = weigh_sight(surface, frames.T_camera_object())
         if step > 0 and step % PAIRS_EVERY == 0:
             hands = [replace(terms, pairs=_pair(number, scene, surface, evidence)) for number, terms in enumerate(hands)]
-        outline_scale = FIRST_OUTLINE + min(1.0, 2 * step / stage.steps) * (LAST_OUTLINE - FIRST_OUTLINE)
-        losses = _placement_losses(scene, stage, surface, evidence, hands, outline_scale, starts)
+        losses = _placement_losses(scene, stage, surface, evidence, hands, _Reaches.at(step / stage.steps, stage), starts)
         if stage.same_colour > 0:
             pictures = evidence.pictures[step * len(evidence.pictures) // stage.steps]
             losses["same_colour"] = stage.same_colour * _colour_loss(scene, surface, sight, pictures, evidence)
@@ -136,7 +140,7 @@ def _placement_losses(
     surface: HeldSurface,
     evidence: PlacementEvidence,
     hands: list["_HandTerms"],
-    outline_scale: float,
+    reaches: "_Reaches",
     starts: dict[str, Tensor],
 ) -> dict[str, Float[Tensor, ""]]:
     frames = scene.frames
@@ -149,7 +153,7 @@ def _placement_losses(
     if evidence.depth is not None:
         losses["depth"] = stage.depth * _object_depth_loss(surface, evidence, evidence.depth, T_object_camera, scene.K)
     for number, (_, poses) in enumerate(scene.hands()):
-        for name, loss in _hand_losses(number, poses, stage, surface, evidence, hands[number], outline_scale, T_object_camera, scene.K).items():
+        for name, loss in _hand_losses(number, poses, stage, surface, evidence, hands[number], reaches, T_object_camera, scene.K).items():
             losses[name] = losses[name] + loss if name in losses else loss
     smooth, small = torch.zeros((), device=scene.device), torch.zeros((), device=scene.device)
     everywhere = torch.ones_like(frames.time_s)
@@ -177,7 +181,7 @@ def _hand_losses(
     surface: HeldSurface,
     evidence: PlacementEvidence,
     terms: "_HandTerms",
-    outline_scale: float,
+    reaches: "_Reaches",
     T_object_camera: Float[Tensor, "frame 4 4"],
     K: Float[Tensor, "3 3"],
 ) -> dict[str, Float[Tensor, ""]]:
@@ -192,14 +196,14 @@ def _hand_losses(
     front = _front_vertices(skin.detach(), pixels.detach(), evidence)
     label = _labels_at(pixels.detach(), evidence)
     before = object_before(grid, T_object_camera, skin)
-    outside = inside_mask_loss(pixels, evidence.foreground_distance, evidence.corner, outline_scale)
-    apart = covered_outline_loss(project(terms.pairs.points(posed.vertices), K), seen.outline, terms.pairs.weight, outline_scale)
+    outside = inside_mask_loss(pixels, evidence.foreground_distance, evidence.corner, reaches.outline)
+    apart = covered_outline_loss(project(terms.pairs.points(posed.vertices), K), seen.outline, terms.pairs.weight, reaches.outline)
     of_depth = {}
     if evidence.depth is not None:
         measured = _read_crops(evidence.depth, pixels.detach(), evidence, 0.0)
         of_depth["depth"] = stage.depth * measured_points_loss(skin[..., 2] - measured, front & (label == 1 + number) & (measured > 0), DEPTH_SCALE)
     return of_depth | {
-        "attraction": stage.attraction * attraction_loss(distance[:, terms.zone], stage.contact_reach, 0.003),
+        "attraction": stage.attraction * attraction_loss([distance[:, zone] for zone in terms.zones], reaches.contact, 0.003),
         "penetration": stage.penetration * penetration_loss(distance, 0.001, 0.003),
         "depth_order": stage.depth_order * depth_order_loss(before, front & (label == 1 + number), front & (label == 0), 0.004),
         "hand_outline": stage.hand_outline * (outside + apart),
@@ -218,12 +222,27 @@ def _box_side(seen: HandEvidence) -> Float[Tensor, "frame"]:
 
 
 @dataclass(frozen=True)
+class _Reaches:
+    """How far evidence pulls: far at first, near from half of the steps on."""
+
+    outline: float
+    """Pixels."""
+    contact: float
+    """Metres."""
+
+    @staticmethod
+    def at(progress: float, stage: PlacementStage) -> "_Reaches":
+        near = min(1.0, 2 * progress)
+        return _Reaches(FIRST_OUTLINE + near * (LAST_OUTLINE - FIRST_OUTLINE), stage.contact_reach + near * (LAST_REACH - stage.contact_reach))
+
+
+@dataclass(frozen=True)
 class _HandTerms:
     """What every step needs of one hand beside its poses."""
 
     model: SkinnedModel
     kept: Int[Tensor, "kept"]
-    zone: Int[Tensor, "zone_vertex"]
+    zones: tuple[Int[Tensor, "zone_vertex"], ...]
     trust: Float[Tensor, "frame keypoint=21"]
     pairs: OutlinePairs
 
@@ -239,13 +258,14 @@ class _HandTerms:
 
 @torch.no_grad()
 def _pair(number: int, scene: Scene, surface: HeldSurface, evidence: PlacementEvidence) -> OutlinePairs:
-    """The outline as the hand now makes it; where the object hides the skin, the mask's outline is the object's own."""
+    """The outline as the hand now makes it; where the object hides the skin, the mask's outline is the object's own and does not count."""
     (actor, poses), seen = scene.hands()[number], evidence.hands[number]
     vertices = actor.model.pose(poses.shape(), poses.pose(), poses.T_camera_hand()).vertices
     rows, columns = evidence.entity.shape[1:]
     pairs = pair_outlines(vertices, actor.model.faces, scene.K, evidence.corner, (rows, columns), seen.outline, seen.outline_direction, seen.outline_weight)
-    before = object_before(surface.distance, invert_rigid(scene.frames.T_camera_object()), pairs.points(vertices))
-    return replace(pairs, weight=pairs.weight * (before > -HIDDEN))
+    object_depth = depth_along(surface, scene.frames.T_camera_object(), seen.outline + BEYOND * seen.outline_direction, scene.K)
+    hidden = seen.beside_object & (object_depth < pairs.points(vertices)[..., 2])
+    return replace(pairs, weight=pairs.weight * ~hidden)
 
 
 def _colour_loss(

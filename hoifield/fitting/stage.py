@@ -72,11 +72,11 @@ class PlacementStage:
     name: str
     steps: int
     contact_reach: float = 0.012
-    """Contact-zone vertices nearer than this are drawn to the surface, metres."""
+    """A finger's pad or a palm nearer than this is drawn to the surface, metres; from half of the steps on 3 mm."""
     attraction: float = 0.5
     penetration: float = 2.0
     silhouette: float = 20.0
-    same_colour: float = 1.0
+    same_colour: float = 2.0
     """Of points of the surface whose colours differ between frames."""
     hand_outline: float = 4.0
     depth_order: float = 4.0

@@ -51,7 +51,7 @@ def _preset(name: str, seed: int, most_frames: int, coarse: int, final: int, ray
     """Coarse fit with free poses, placement by contact with the shape held, final fit (HOLD's three stages)."""
     stages: tuple[Stage, ...] = (
         FieldStage("coarse", coarse, EVERYTHING, FieldLossWeights(beyond_hull=5.0), rays=rays, width_start=0.008, width_end=0.002),
-        PlacementStage("placement", 150, attraction=0.2, penetration=1.0),
+        PlacementStage("placement", 200, attraction=0.2, penetration=1.0),
         FieldStage(
             "final",
             final,
@@ -64,7 +64,7 @@ def _preset(name: str, seed: int, most_frames: int, coarse: int, final: int, ray
             pose_warm_up=0.05,
             pose_rate=5e-4,
         ),
-        PlacementStage("touch", 150, attraction=0.2, penetration=8.0),
+        PlacementStage("touch", 200, attraction=0.2, penetration=8.0),
     )
     return Preset(name, most_frames, stages, SceneConfig(seed=seed), mesh_resolution)
 

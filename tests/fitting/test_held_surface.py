@@ -4,7 +4,7 @@ import pytest
 import torch
 from tiny_scene import RADIUS, exact_ball_grid, make_exact_ball, tiny_scene
 
-from hoifield.fitting.held_surface import hold_surface, in_camera, surface_of_grid, weigh_sight
+from hoifield.fitting.held_surface import depth_along, hold_surface, in_camera, surface_of_grid, weigh_sight
 from hoifield.renderer.cached_distance import CachedDistance
 from hoifield.renderer.surface_level import rendered_surface_level
 
@@ -50,3 +50,13 @@ def test_what_the_object_itself_hides_has_no_weight():
     T[:, 2, 3] = 0.4
     squarely = weigh_sight(surface, T) > 0.9
     assert bool(squarely.any()) and not bool((weigh_sight(hidden, T)[squarely] > 0).any())
+
+
+def test_a_ray_is_deepest_in_a_ball_beside_its_centre_and_nearest_to_it_there_too():
+    K = torch.tensor([[300.0, 0.0, 100.0], [0.0, 300.0, 90.0], [0.0, 0.0, 1.0]])
+    T = torch.eye(4)[None].clone()
+    T[0, :3, 3] = torch.tensor([0.02, 0.0, 0.4])
+    # Through its middle, a millimetre inside of its outline, and past it.
+    pixels = torch.tensor([[[115.0, 90.0], [115.0, 90.0 + 300 / 0.4 * (RADIUS - 0.001)], [115.0, 90.0 + 300 / 0.4 * (RADIUS + 0.005)]]])
+    depth = depth_along(surface_of_grid(exact_ball_grid(), seed=0), T, pixels, K)[0]
+    assert float((depth - 0.4).abs().max()) < 0.15 * RADIUS

@@ -1,5 +1,6 @@
 """Evidence for placement: keypoints and silhouette pixels of the fitted frames, in pixels of the working camera."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import cv2
@@ -7,7 +8,7 @@ import numpy as np
 import torch
 from tiny_scene import FIT_FRAMES, ball_on_hand, tiny_pixels
 
-from hoifield.fitting.frame_pixels import load_frame_pixels
+from hoifield.fitting.frame_pixels import BACKGROUND_ENTITY, FramePixels, load_frame_pixels
 from hoifield.fitting.placement_evidence import NEAR_OUTLINE, OUTLINE_POINTS, SILHOUETTE_PIXELS, gather_placement_evidence
 
 
@@ -43,15 +44,55 @@ def test_most_silhouette_pixels_lie_near_the_outline_on_both_sides_of_it():
         assert (across[inside] < 2).any() and (across[~inside] < 2).any()
 
 
-def test_blurred_colours_of_the_object_hold_nothing_of_what_is_beside_it():
+def pictures_of(pixels: FramePixels) -> tuple[torch.Tensor, ...]:
+    return gather_placement_evidence(ball_on_hand().observations, pixels, seed=0).pictures
+
+
+def repainted(change: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> FramePixels:
+    """The pixels with every picture changed, which `change` is given beside its entities."""
+    pixels = tiny_pixels()
+    colours = [np.clip(change(colour.astype(np.float64), entity), 0, 255).astype(np.uint8) for colour, entity in zip(pixels.colours, pixels.entities)]
+    return replace(pixels, colours=tuple(colours))
+
+
+def largest_difference(first: FramePixels, second: FramePixels) -> float:
+    """Of their pictures at pixels of the object, in shares of white."""
+    changes = []
+    for one, other in zip(pictures_of(first), pictures_of(second)):
+        for row, entity in enumerate(first.entities):
+            here = torch.from_numpy(entity == 0)
+            changes.append(float((one - other)[row, :, : entity.shape[0], : entity.shape[1]][:, here].abs().max()))
+    return max(changes)
+
+
+def test_pictures_of_the_object_hold_nothing_of_what_is_beside_it():
+    assert largest_difference(tiny_pixels(), repainted(lambda colour, entity: np.where((entity == 0)[..., None], colour, 255 - colour))) < 1e-6
+
+
+def test_light_that_changes_slowly_over_the_object_leaves_its_pictures_and_a_spot_does_not():
+    def lit(colour: np.ndarray, entity: np.ndarray) -> np.ndarray:
+        return 0.5 * colour + 60 * np.linspace(0, 1, entity.shape[1])[None, :, None] + 20
+
+    def dark(colour: np.ndarray, entity: np.ndarray) -> np.ndarray:
+        return 0.5 * colour + 20
+
+    def spotted(colour: np.ndarray, entity: np.ndarray) -> np.ndarray:
+        rows, columns = np.nonzero(entity == 0)
+        spot = np.hypot(*(np.indices(entity.shape) - np.array([rows.mean(), columns.mean()])[:, None, None])) < 2
+        return dark(colour, entity) + 60 * spot[..., None]
+
+    slope, spot = (largest_difference(repainted(dark), repainted(change)) for change in (lit, spotted))
+    assert slope < 0.3 * spot and spot > 0.05
+
+
+def test_no_entity_is_told_on_the_border_of_two():
     evidence = gather_placement_evidence(ball_on_hand().observations, tiny_pixels(), seed=0)
-    sharp, pixels = evidence.pictures[-1], tiny_pixels()
-    for row, (colour, entity) in enumerate(zip(pixels.colours, pixels.entities)):
-        seen = colour[entity == 0] / 255.0
-        height, width = entity.shape
-        blurred = sharp[row, :, :height, :width].numpy().transpose(1, 2, 0)[entity == 0]
-        assert (blurred >= seen.min(0) - 1e-4).all() and (blurred <= seen.max(0) + 1e-4).all()
-        assert np.allclose(blurred.mean(0), seen.mean(0), atol=0.05)
+    for row, entity in enumerate(tiny_pixels().entities):
+        told = evidence.entity[row, : entity.shape[0], : entity.shape[1]].numpy()
+        around = np.lib.stride_tricks.sliding_window_view(entity, (3, 3)).reshape(*(side - 2 for side in entity.shape), 9)
+        alike = (around == around[..., 4:5]).all(-1)
+        assert np.array_equal(told[1:-1, 1:-1], np.where(alike, entity[1:-1, 1:-1], BACKGROUND_ENTITY))
+        assert (told == 0).any() and (told == 1).any()
 
 
 def test_keypoints_are_those_of_the_fitted_frames():

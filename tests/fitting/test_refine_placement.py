@@ -123,8 +123,9 @@ def test_placement_repeats_to_the_last_bit_and_leaves_the_fields_alone():
 
 def test_the_thinned_skin_holds_all_that_touches():
     model = right_hand()
-    kept, zone = thin_skin(model, 4)
-    assert torch.equal(kept[zone], torch.cat(list(contact_zones(model).values())).unique())
+    kept, zones = thin_skin(model, 4)
+    for found, zone in zip(zones, contact_zones(model).values(), strict=True):
+        assert torch.equal(kept[found], zone)
     assert len(kept) < 0.6 * len(model.template)
 
 
@@ -152,6 +153,12 @@ def test_its_outline_brings_a_hand_back_that_is_a_finger_and_more_beside_its_mas
     before = covered_by_hand(scene)
     refined(scene, OUTLINE_ALONE)
     assert before < 0.5 and covered_by_hand(scene) > 0.85
+
+
+def test_outlines_of_the_ball_before_the_palm_are_no_outlines_of_the_hand():
+    """At the true poses all that is left of the loss is a fraction of a pixel, though most of what borders on the ball is the ball's own outline."""
+    history = refined(tiny_scene(), replace(OUTLINE_ALONE, steps=1))
+    assert history[0]["hand_outline"] / OUTLINE_ALONE.hand_outline < 0.003
 
 
 DEPTH_ALONE = replace(CONTACT_ALONE, attraction=0.0, penetration=0.0, small_motion=0.0, limits=0.0)

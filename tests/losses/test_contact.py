@@ -7,21 +7,28 @@ from hoifield.losses.contact import attraction_loss, penetration_loss
 
 
 def test_attraction_is_geman_mcclure_of_the_gap():
-    assert float(attraction_loss(torch.tensor([[0.003]]), 0.012, 0.003)) == pytest.approx(0.5)
-    assert float(attraction_loss(torch.tensor([[0.009]]), 0.012, 0.003)) == pytest.approx(0.9)
+    assert float(attraction_loss([torch.tensor([[0.003]])], 0.012, 0.003)) == pytest.approx(0.5)
+    assert float(attraction_loss([torch.tensor([[0.009]]), torch.tensor([[0.003]])], 0.012, 0.003)) == pytest.approx(0.7)
 
 
-def test_what_touches_or_lies_inside_is_not_drawn_and_what_is_out_of_reach_is_let_go():
-    distance = torch.tensor([[0.0, -0.004, 0.05, 0.012]], requires_grad=True)
-    loss = attraction_loss(distance, 0.012, 0.003)
+@pytest.mark.parametrize("gap", [0.0, -0.004, 0.05, 0.012])
+def test_what_touches_or_lies_inside_is_not_drawn_and_what_is_out_of_reach_is_let_go(gap: float):
+    distance = torch.tensor([[gap]], requires_grad=True)
+    loss = attraction_loss([distance], 0.012, 0.003)
     loss.backward()
-    assert float(loss) == 0.0 and float(distance.grad.abs().max()) == 0.0  # type: ignore[union-attr]
+    assert float(loss.detach()) == 0.0 and float(distance.grad.abs().max()) == 0.0  # type: ignore[union-attr]
 
 
-def test_attraction_draws_towards_the_surface():
-    distance = torch.tensor([[0.001, 0.005]], requires_grad=True)
-    attraction_loss(distance, 0.012, 0.003).backward()
-    assert bool((distance.grad > 0).all())  # type: ignore[operator]
+def test_a_pad_is_drawn_by_its_nearest_vertex_in_every_frame():
+    pad = torch.tensor([[0.001, 0.005], [0.006, 0.002]], requires_grad=True)
+    attraction_loss([pad], 0.012, 0.003).backward()
+    assert torch.equal(pad.grad > 0, torch.tensor([[True, False], [False, True]]))  # type: ignore[operator]
+
+
+def test_a_pad_that_touches_is_not_drawn_by_its_rim_though_another_that_hovers_is():
+    touching, hovering = torch.tensor([[0.0, 0.002, 0.008]], requires_grad=True), torch.tensor([[0.004, 0.006]], requires_grad=True)
+    attraction_loss([touching, hovering], 0.012, 0.003).backward()
+    assert float(touching.grad.abs().max()) == 0.0 and float(hovering.grad[0, 0]) > 0  # type: ignore[union-attr, index]
 
 
 def test_penetration_counts_depth_beyond_the_tolerance_squared():
