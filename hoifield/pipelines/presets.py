@@ -64,7 +64,7 @@ def _preset(name: str, seed: int, most_frames: int, coarse: int, final: int, ray
             pose_warm_up=0.05,
             pose_rate=5e-4,
         ),
-        PlacementStage("touch", 200, attraction=0.2, penetration=8.0),
+        PlacementStage("touch", 200, attraction=0.2, penetration=16.0),
     )
     return Preset(name, most_frames, stages, SceneConfig(seed=seed), mesh_resolution)
 
