@@ -13,6 +13,7 @@ from hoifield.geometry.isosurface import extract_isosurface
 from hoifield.geometry.mesh import face_normals
 from hoifield.geometry.rigid import invert_rigid, transform_points
 from hoifield.geometry.tensor_record import move_record
+from hoifield.losses.silhouette import ALONG_RAY
 from hoifield.renderer.cached_distance import CachedDistance
 from hoifield.renderer.closest_approach import closest_approach
 from hoifield.renderer.surface_level import rendered_surface_level
@@ -20,8 +21,6 @@ from hoifield.scene.scene import Scene
 
 RESOLUTION = 96
 POINTS = 1500
-ALONG_RAY = 48
-"""Places on a ray at which the object is looked for."""
 
 
 @dataclass(frozen=True)

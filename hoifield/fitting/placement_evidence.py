@@ -88,14 +88,9 @@ def _crops_of_one_size(pixels: FramePixels) -> tuple[torch.Tensor, torch.Tensor,
     for row, entity in enumerate(pixels.entities):
         to_foreground = cv2.distanceTransform((entity == BACKGROUND_ENTITY).astype(np.uint8), cv2.DIST_L2, 5)
         distance[row, : entity.shape[0], : entity.shape[1]] = np.minimum(to_foreground, 30.0)
-        entities[row, : entity.shape[0], : entity.shape[1]] = _settled(entity)
+        # Half of the skin's points on the rim of a finger fall on pixels of what lies behind it: a border tells nothing.
+        entities[row, : entity.shape[0], : entity.shape[1]] = np.where(rim_of(entity), BACKGROUND_ENTITY, entity)
     return torch.from_numpy(distance), torch.from_numpy(entities), torch.tensor(pixels.corner, dtype=torch.float32)
-
-
-def _settled(entity: np.ndarray) -> np.ndarray:
-    """Entities whose neighbours are the same; half of the skin's points on the rim of a finger fall on pixels of what lies behind it."""
-    values, around = entity.astype(np.int16), np.ones((3, 3), np.uint8)
-    return np.where(cv2.erode(values, around) == cv2.dilate(values, around), entity, BACKGROUND_ENTITY)
 
 
 def _depth_of_one_size(pixels: FramePixels, shape: torch.Size) -> torch.Tensor | None:
