@@ -1,4 +1,6 @@
-"""Teach the eyes: `train.py PICTURES OUT [steps=N] [seconds=S] [seed=K] [CLIP ...]`; the same command goes on where it stopped.
+"""Teach the eyes: `train.py PICTURES OUT [steps=N] [seconds=S] [seed=K] [rate=R] [start=WEIGHTS] [CLIP ...]`; the same command goes on where it stopped.
+
+`start` names weights (with their card) to begin with, instead of none; `rate` is the highest learning rate.
 
 PICTURES is the folder of make_pictures.py; clips lend frames as backgrounds. When the last step is done, OUT/eyes.safetensors holds the
 averaged weights in half precision and OUT/eyes.json says how they came about.
@@ -16,7 +18,7 @@ from torch.nn import functional
 from hoifield.priors.eyes_input import EYES_SIZE, eyes_maps, stack_maps
 from hoifield.priors.eyes_network import EyesNetwork
 from hoifield.priors.eyes_weights import EYES
-from hoifield.priors.pretrained import write_pretrained
+from hoifield.priors.pretrained import read_card, read_pretrained, write_pretrained
 from hoifield.priors.train_network import TrainingSettings, train_network
 from hoifield.synthetic.lessons import Hardness, LessonMaker
 from hoifield.synthetic.photographs import Photographs
@@ -25,14 +27,13 @@ BATCH = 16
 WEIGHTS = torch.tensor([0.7, 1.6, 1.0, 0.8])
 
 
-def read_options() -> tuple[Path, Path, dict[str, float], tuple[Path, ...]]:
-    """Folders, numbers and clips of the command line."""
-    numbers = {"steps": 4000.0, "seconds": float("inf"), "seed": 0.0}
-    for argument in sys.argv[3:]:
-        if "=" in argument:
-            name, value = argument.split("=")
-            numbers[name] = float(value)
-    return Path(sys.argv[1]), Path(sys.argv[2]), numbers, tuple(Path(clip) for clip in sys.argv[3:] if "=" not in clip)
+def read_options() -> tuple[Path, Path, dict[str, float], Path | None, tuple[Path, ...]]:
+    """Folders, numbers, first weights and clips of the command line."""
+    given = dict(argument.split("=", 1) for argument in sys.argv[3:] if "=" in argument)
+    start = Path(given.pop("start")) if "start" in given else None
+    numbers = {"steps": 4000.0, "seconds": float("inf"), "seed": 0.0, "rate": TrainingSettings.peak_rate}
+    numbers |= {name: float(value) for name, value in given.items()}
+    return Path(sys.argv[1]), Path(sys.argv[2]), numbers, start, tuple(Path(clip) for clip in sys.argv[3:] if "=" not in clip)
 
 
 def measure_loss(network, batch):
@@ -49,7 +50,7 @@ def measure_loss(network, batch):
     return loss
 
 
-pictures, out, numbers, clips = read_options()
+pictures, out, numbers, start, clips = read_options()
 cv2.setNumThreads(1)
 torch.manual_seed(int(numbers["seed"]))
 maker = LessonMaker.of(pictures, Photographs.of_packages().with_frames(clips), EYES_SIZE)
@@ -65,8 +66,11 @@ def lesson(step):
 
 
 network = EyesNetwork().to(memory_format=torch.channels_last)
+if start is not None:
+    read_pretrained(start, network)
+    network.requires_grad_(True)
 print(f"{sum(weight.numel() for weight in network.parameters())} weights", flush=True)
-settings = TrainingSettings(steps=int(numbers["steps"]))
+settings = TrainingSettings(steps=int(numbers["steps"]), peak_rate=numbers["rate"])
 taught = train_network(network, lesson, measure_loss, settings, out, lambda line: print(line, flush=True), numbers["seconds"])
 if taught is not None:
     card = {
@@ -76,6 +80,7 @@ if taught is not None:
         "clips": [clip.name for clip in clips],
         "batch": BATCH,
         "seed": int(numbers["seed"]),
+        "start": None if start is None else read_card(start)["sha256"],
         **asdict(settings),
     }
     write_pretrained(out / EYES, taught, card)

@@ -118,16 +118,24 @@ def object_radius(evidence: SilhouetteEvidence, T_camera_object: Float[np.ndarra
     return float(np.clip(1.15 * np.percentile(reach, 80), 0.02, 0.5)) if len(reach) else 0.1
 
 
-def object_thickness(evidence: SilhouetteEvidence, T_camera_object: Float[np.ndarray, "frame 4 4"]) -> float:
-    """The object's shorter side as the camera sees it, metres: upper quartile over the frames of its pixels' tightest box."""
-    shorter = []
-    for label, pose in zip(evidence.labels, T_camera_object, strict=True):
+def object_depths(evidence: SilhouetteEvidence, T_camera_object: Float[np.ndarray, "frame 4 4"]) -> Float[np.ndarray, "frame"]:
+    """How deep the object may be along the view in each frame, metres: as thick as it looks, or by how much it looks foreshortened.
+
+    Thick is the upper quartile over the frames of the shorter side of its pixels' tightest box. A blade of 20 cm that looks 10 cm long points
+    17 cm into the picture (the root of the difference of the squares; hidden by the hand it may look short without that).
+    """
+    sides = np.full((len(evidence.labels), 2), np.nan)
+    for frame, (label, pose) in enumerate(zip(evidence.labels, T_camera_object, strict=True)):
         pixels = object_pixels(label)
         if len(pixels) < 12 or not np.isfinite(pose).all():
             continue
-        _, sides, _ = cv2.minAreaRect(pixels.astype(np.float32))
-        shorter.append(min(sides) * pose[2, 3] / evidence.camera.K[0, 0])
-    return float(np.percentile(shorter, 75)) if shorter else 0.1
+        sides[frame] = np.sort(cv2.minAreaRect(pixels.astype(np.float32))[1]) * pose[2, 3] / evidence.camera.K[0, 0]
+    seen = np.isfinite(sides[:, 0])
+    if not seen.any():
+        return np.full(len(sides), 0.1)
+    thickness, longest = np.percentile(sides[seen, 0], 75), np.percentile(sides[seen, 1], 95)
+    foreshortened = np.sqrt(np.maximum(longest**2 - np.where(seen, sides[:, 1], longest) ** 2, 0.0))
+    return np.asarray(np.maximum(thickness, foreshortened))
 
 
 def view_span(T_camera_object: Float[np.ndarray, "frame 4 4"]) -> float:

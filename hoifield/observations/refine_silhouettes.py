@@ -1,4 +1,4 @@
-"""Object poses refined by silhouettes and colour against the running visual hull, all frames together; then the hull is carved again."""
+"""Object poses aligned with silhouettes and colours by a visual hull, all frames together."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ from hoifield.geometry.rotations import axis_angle_from_matrix, matrix_from_axis
 from hoifield.observations.frame_masks import BACKGROUND, OBJECT
 from hoifield.observations.pose_offsets import compose_offset
 from hoifield.observations.silhouette_rays import closest_approaches, first_hits, normal_equations, silhouette_agreement
-from hoifield.observations.visual_hull import DISTANCE_UNIT, CarveConfig, HullGrid, SilhouetteEvidence, carve_hull
+from hoifield.observations.visual_hull import DISTANCE_UNIT, HullGrid, SilhouetteEvidence
 
 CONTOUR, INSIDE, OUTSIDE = 0, 1, 2
 
@@ -57,17 +57,6 @@ class SilhouetteRays:
     colour: Float[np.ndarray, "ray 3"]
     start: Int[np.ndarray, "frame_and_one"]
     """Rays of frame f are start[f]:start[f + 1]."""
-
-
-@dataclass(frozen=True)
-class RefinedPoses:
-    """The outcome of one refinement, for the frames of the evidence."""
-
-    T_camera_object: Float[np.ndarray, "frame 4 4"]
-    hull: HullGrid
-    silhouette_iou: Float[np.ndarray, "frame"]
-    colour_residual: Float[np.ndarray, "frame"]
-    """Median RGB distance of object pixels to the hull's mean colour; NaN without images."""
 
 
 def _draw(points: np.ndarray, count: int, generator: np.random.Generator) -> np.ndarray:
@@ -271,57 +260,4 @@ def agreement(hull: HullGrid, evidence: SilhouetteEvidence, poses: Float[np.ndar
     )
     seen = (evidence.labels[known] == OBJECT).any((1, 2))
     iou[known] = np.where(seen, both / np.maximum(either, 1.0), np.nan)
-    return iou
-
-
-def colour_residuals(hull: HullGrid, evidence: SilhouetteEvidence, poses: Float[np.ndarray, "frame 4 4"], rays: SilhouetteRays) -> np.ndarray:
-    """Median RGB distance of each frame's object pixels to the hull's mean colour; NaN without images."""
-    if evidence.images is None:
-        return np.full(len(poses), np.nan)
-    colours, _, hits = hull_colours(hull, evidence, poses, rays)
-    known = np.flatnonzero(np.isfinite(hits[:, 0]))
-    where = ((hits[known] - hull.lower) / hull.spacing).T
-    expected = np.stack([ndimage.map_coordinates(layer, where, order=1, mode="nearest") for layer in colours], axis=1)
-    distance = np.linalg.norm(expected - rays.colour[known], axis=1)
-    frame = rays.frame[known]
-    return np.array([np.median(distance[frame == f]) if (frame == f).any() else np.nan for f in range(len(poses))])
-
-
-def refine_poses(evidence: SilhouetteEvidence, start: Float[np.ndarray, "frame 4 4"], radius: float, config: RefineConfig) -> RefinedPoses | None:
-    """Poses and hull after alternating: carve the hull, align every frame to it. None where the hull vanishes.
-
-    `start` are finite T_camera_object for the frames of the evidence; `radius` (metres) bounds the object around its origin. Carving
-    begins soft (poses are rough, a hard intersection would eat the object) and ends firm. The last hull is carved from every second
-    frame when the agreement is measured, so that half of the frames are held out, and from all frames for the result.
-    """
-    rays = gather_rays(evidence, config.seed)
-    offset = np.zeros((len(start), 6))
-    softness = np.geomspace(config.first_share, config.last_share, config.rounds)
-    sizes = np.linspace(40, 60, config.rounds).astype(int)
-    for share, size in zip(softness, sizes, strict=True):
-        carve = CarveConfig(background_share=float(share), hand_margin=config.hand_margin, resolution=int(size))
-        hull = carve_hull(evidence, compose_offset(start, offset), radius, carve)
-        if hull is None:
-            return None
-        hull = match_size(hull, evidence, compose_offset(start, offset), rays)
-        offset = align_to_hull(evidence, rays, hull, start, offset, config, gauge_fixed=True)
-    poses = compose_offset(start, offset)
-    final = CarveConfig(background_share=config.last_share, hand_margin=config.hand_margin)
-    hull = carve_hull(evidence, poses, radius, final)
-    if hull is None:
-        return None
-    hull = match_size(hull, evidence, poses, rays)
-    return RefinedPoses(poses, hull, _held_out_agreement(evidence, poses, radius, final, rays), colour_residuals(hull, evidence, poses, rays))
-
-
-def _held_out_agreement(evidence: SilhouetteEvidence, poses: np.ndarray, radius: float, carve: CarveConfig, rays: SilhouetteRays) -> np.ndarray:
-    """Each half of the frames against the hull carved from the other half."""
-    iou = np.full(len(poses), np.nan)
-    for parity in (0, 1):
-        train = np.arange(len(poses)) % 2 == parity
-        half = replace(evidence, weight=np.where(train, evidence.weight, 0.0))
-        hull = carve_hull(half, poses, radius, replace(carve, resolution=52))
-        if hull is not None:
-            hull = match_size(hull, half, poses, rays)
-            iou[~train] = agreement(hull, evidence, poses)[~train]
     return iou

@@ -13,7 +13,7 @@ from hoifield.geometry.cameras import Camera
 from hoifield.geometry.mesh import Mesh
 from hoifield.geometry.mesh_distance import MeshDistance
 from hoifield.observations.frame_masks import LEFT_HAND, OBJECT, RIGHT_HAND, FrameMasks
-from hoifield.observations.hand_locked_poses import HandLockedPoses, lock_to_hand, object_thickness, view_span
+from hoifield.observations.hand_locked_poses import HandLockedPoses, lock_to_hand, object_depths, view_span
 from hoifield.observations.hand_track import HandTrack
 from hoifield.observations.measure_by_depth import carve_by_depth, object_depth_ratio, scale_hull
 from hoifield.observations.motion_features import feature_size, gather_features
@@ -21,7 +21,8 @@ from hoifield.observations.motion_poses import MotionConfig, find_motion_poses
 from hoifield.observations.motion_program import median_features
 from hoifield.observations.object_track import ObjectTrack, PoseSource
 from hoifield.observations.pose_offsets import compose_offset, fill_between, offset_between
-from hoifield.observations.refine_silhouettes import RefineConfig, RefinedPoses, agreement, align_to_hull, gather_rays, hull_colours, refine_poses
+from hoifield.observations.refine_poses import RefinedPoses, refine_poses
+from hoifield.observations.refine_silhouettes import RefineConfig, agreement, align_to_hull, gather_rays, hull_colours
 from hoifield.observations.rigid_grasp import RigidGraspSettings, follow_rigid_grasp
 from hoifield.observations.sensor_depth import SensorDepth
 from hoifield.observations.trim_hull import trim_unseen
@@ -42,7 +43,7 @@ LOOSE_SMOOTHING = 1.5
 WIDE_VIEW = 70.0
 """Degrees of viewing directions from which silhouettes bound the depth by themselves."""
 DEPTH_SHARE = 0.65
-"""Of the object's shorter visible side: how far it reaches before and behind its centre where nothing else bounds its depth."""
+"""Of the depth that it may have: how far the object reaches before and behind its centre where nothing else bounds that."""
 VOLUME_SPACING = 0.003
 """Metres between the nodes of a hand's volume; half of a finger is 8 mm thick."""
 LEAST_MOTION = 0.3
@@ -245,7 +246,7 @@ def track_object(
     locked: HandLockedPoses = lock_to_hand(evidence, hand, actor.palm, usable, sigma=LOOSE_SMOOTHING if rigid is None else 0.0)
     guess = locked.T_camera_object
     if view_span(guess[anchors]) < WIDE_VIEW:
-        evidence = replace(evidence, half_depth=DEPTH_SHARE * object_thickness(evidence, guess[anchors]))
+        evidence = replace(evidence, half_depth=DEPTH_SHARE * object_depths(evidence, guess[anchors]))
     if rigid is None:
         best, chosen = refine_poses(evidence, guess[anchors], locked.radius, RefineConfig(seed=seed)), np.zeros(len(anchors), bool)
     else:

@@ -56,9 +56,9 @@ class SilhouetteEvidence:
     images: UInt8[np.ndarray, "frame height width 3"] | None
     hand_depth: UInt16[np.ndarray, "frame height width"]
     """Millimetres to the tracked hand's front surface, 0 where it is not (all of 0 without a hand)."""
-    half_depth: float = np.inf
+    half_depth: Float[np.ndarray, "frame"] | None = None
     """Metres before and behind the object frame's origin, along the view, within which most frames place the object: where a clip shows
-    few sides, silhouettes leave the depth open, and an object is taken to be no deeper than it is thick."""
+    few sides, silhouettes leave the depth open, and an object is taken to be no deeper than it is thick or foreshortened."""
     hand_volume: HullGrid | None = None
     """Distances to a hand that holds the object still, in the object frame: what it fills, the object does not."""
 
@@ -91,15 +91,27 @@ def gather_evidence(
     """Silhouette evidence of the chosen frames; `camera` is the clip's and is scaled to the labels here."""
     height, width = labels.shape[1:]
     chosen = np.ascontiguousarray(labels[frames])
-    distance = np.empty(chosen.shape, np.int16)
-    for index, label in enumerate(chosen):
-        empty = (label == BACKGROUND).astype(np.uint8)
-        outside = cv2.distanceTransform(empty, cv2.DIST_L2, 5)
-        inside = cv2.distanceTransform(1 - empty, cv2.DIST_L2, 5)
-        signed = np.where(empty > 0, outside - 0.5, 0.5 - inside)
-        distance[index] = np.clip(signed, -2000.0, 2000.0) * DISTANCE_UNIT
+    distance = np.stack([_background_distance(label) for label in chosen])
     depth = np.zeros(chosen.shape, np.uint16) if hand_depth is None else hand_depth
     return SilhouetteEvidence(np.asarray(frames), chosen, distance, np.asarray(weight, float)[frames], camera.resized(width, height), images, depth)
+
+
+def _background_distance(label: UInt8[np.ndarray, "height width"]) -> Int16[np.ndarray, "height width"]:
+    """See SilhouetteEvidence.distance."""
+    empty = (label == BACKGROUND).astype(np.uint8)
+    outside = cv2.distanceTransform(empty, cv2.DIST_L2, 5)
+    inside = cv2.distanceTransform(1 - empty, cv2.DIST_L2, 5)
+    signed = np.where(empty > 0, outside - 0.5, 0.5 - inside)
+    return (np.clip(signed, -2000.0, 2000.0) * DISTANCE_UNIT).astype(np.int16)
+
+
+def fatten(evidence: SilhouetteEvidence, pixels: float) -> SilhouetteEvidence:
+    """The evidence of an object that reaches so many pixels further over the background; hands stay where they are."""
+    labels = evidence.labels.copy()
+    for label in labels:
+        beside = cv2.distanceTransform((label != OBJECT).astype(np.uint8), cv2.DIST_L2, 5)
+        label[(label == BACKGROUND) & (beside < pixels + 0.5)] = OBJECT
+    return replace(evidence, labels=labels, distance=np.stack([_background_distance(label) for label in labels]))
 
 
 def take_frames(evidence: SilhouetteEvidence, chosen: Bool[np.ndarray, "frame"]) -> SilhouetteEvidence:
@@ -113,6 +125,7 @@ def take_frames(evidence: SilhouetteEvidence, chosen: Bool[np.ndarray, "frame"])
         weight=evidence.weight[chosen],
         images=images,
         hand_depth=evidence.hand_depth[chosen],
+        half_depth=None if evidence.half_depth is None else evidence.half_depth[chosen],
     )
 
 
@@ -151,7 +164,7 @@ def _carve_nodes(lower, spacing, shape, rotation, translation, intrinsics, label
                     if depth < 0.02:
                         continue
                     present += weight[f]
-                    if abs(depth - translation[f, 2]) > half_depth:
+                    if abs(depth - translation[f, 2]) > half_depth[f]:
                         deep += weight[f]
                     u = fx * (r[0, 0] * x + r[0, 1] * y + r[0, 2] * z + translation[f, 0]) / depth + cx
                     v = fy * (r[1, 0] * x + r[1, 1] * y + r[1, 2] * z + translation[f, 1]) / depth + cy
@@ -247,11 +260,12 @@ def carve_box(
     if not usable.any():
         return None
     weight = evidence.weight[usable].astype(np.float32)
+    half_depth = np.full(len(weight), np.inf) if evidence.half_depth is None else evidence.half_depth[usable]
     field, votes = _carve_nodes(
         lower.astype(np.float64), float(spacing), (int(shape[0]), int(shape[1]), int(shape[2])),
         np.ascontiguousarray(poses[usable, :3, :3]), np.ascontiguousarray(poses[usable, :3, 3]), (K[0, 0], K[1, 1], K[0, 2], K[1, 2]),
         evidence.labels[usable], evidence.distance[usable], evidence.hand_depth[usable], weight,
-        float(config.background_share), float(config.hand_margin), float(evidence.half_depth),
+        float(config.background_share), float(config.hand_margin), half_depth,
     )  # fmt: skip
     offsets = np.indices(field.shape).reshape(3, -1).T * spacing + lower
     if evidence.hand_volume is not None:

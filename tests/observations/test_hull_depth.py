@@ -4,12 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-import trimesh
 
 from hoifield.geometry.cameras import Camera
-from hoifield.geometry.rasterise import rasterise_mesh
 from hoifield.geometry.rotations import matrix_from_axis_angle
-from hoifield.observations.visual_hull import CarveConfig, SilhouetteEvidence, carve_hull, gather_evidence, hull_mesh
+from hoifield.observations.visual_hull import CarveConfig, SilhouetteEvidence, carve_hull, hull_mesh
+from tests.observations.drawn_box import draw_box
 
 CAMERA = Camera.from_focal(180.0, 120, 120)
 CONFIG = CarveConfig(background_share=0.03, resolution=40)
@@ -19,16 +18,16 @@ THICKNESS = 0.05
 
 
 def seen_from(angles_deg: np.ndarray) -> tuple[SilhouetteEvidence, np.ndarray]:
-    """A block 5 x 8 x 5 cm drawn under turns about the vertical axis; hands are nowhere."""
-    block = trimesh.creation.box((THICKNESS, 0.08, THICKNESS))
+    """A block 5 x 8 x 5 cm drawn under turns about the vertical axis."""
     poses = np.tile(np.eye(4), (len(angles_deg), 1, 1))
     turns = np.stack([0 * angles_deg, np.radians(angles_deg), 0 * angles_deg], 1)
     poses[:, :3, :3] = matrix_from_axis_angle(torch.tensor(turns, dtype=torch.float64)).numpy()
     poses[:, 2, 3] = 0.5
-    faces = np.asarray(block.faces)
-    drawn = [rasterise_mesh(block.vertices @ T[:3, :3].T + T[:3, 3], faces, CAMERA.K, CAMERA.width, CAMERA.height)[1] for T in poses]
-    labels = (np.stack(drawn) >= 0).astype(np.uint8)
-    return gather_evidence(labels, np.arange(len(labels)), np.ones(len(labels)), CAMERA), poses
+    return draw_box((THICKNESS, 0.08, THICKNESS), poses, CAMERA), poses
+
+
+def within(evidence: SilhouetteEvidence, half_depth: float) -> SilhouetteEvidence:
+    return replace(evidence, half_depth=np.full(len(evidence.labels), half_depth))
 
 
 def size_of(evidence: SilhouetteEvidence, poses: np.ndarray) -> np.ndarray:
@@ -39,26 +38,26 @@ def size_of(evidence: SilhouetteEvidence, poses: np.ndarray) -> np.ndarray:
 
 def test_an_object_seen_from_one_side_is_no_deeper_than_the_slab() -> None:
     evidence, poses = seen_from(np.linspace(-4.0, 4.0, 8))
-    slab = size_of(replace(evidence, half_depth=THICKNESS / 2), poses)
+    slab = size_of(within(evidence, THICKNESS / 2), poses)
     assert abs(slab[2] - THICKNESS) < 0.006
     assert np.allclose(slab[:2], [THICKNESS, 0.08], atol=0.008)
 
 
 def test_without_a_slab_the_depth_is_left_to_the_silhouettes() -> None:
     evidence, poses = seen_from(np.linspace(-4.0, 4.0, 8))
-    assert evidence.half_depth == np.inf
-    unbounded, wide = size_of(evidence, poses), size_of(replace(evidence, half_depth=10.0), poses)
+    assert evidence.half_depth is None
+    unbounded, wide = size_of(evidence, poses), size_of(within(evidence, 10.0), poses)
     assert unbounded[2] > 2 * THICKNESS
     assert np.array_equal(unbounded, wide)
 
 
 def test_a_slab_wider_than_the_object_changes_nothing_where_all_sides_are_seen() -> None:
     evidence, poses = seen_from(np.linspace(0.0, 330.0, 12))
-    assert np.allclose(size_of(replace(evidence, half_depth=0.06), poses), size_of(evidence, poses), atol=1e-9)
+    assert np.allclose(size_of(within(evidence, 0.06), poses), size_of(evidence, poses), atol=1e-9)
 
 
 def test_one_view_across_the_others_is_outvoted_and_does_not_open_the_slab() -> None:
     evidence, poses = seen_from(np.array([-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 90.0]))
-    slab = size_of(replace(evidence, half_depth=THICKNESS / 4), poses)
+    slab = size_of(within(evidence, THICKNESS / 4), poses)
     assert abs(slab[2] - THICKNESS / 2) < 0.006
     assert slab[0] > 0.8 * THICKNESS

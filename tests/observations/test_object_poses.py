@@ -8,7 +8,8 @@ import pytest
 from hoifield.observations.frame_masks import OBJECT
 from hoifield.observations.hand_locked_poses import lock_to_hand, smooth_poses, triangulate_centre
 from hoifield.observations.pose_offsets import compose_offset, offset_between
-from hoifield.observations.refine_silhouettes import RefineConfig, agreement, refine_poses
+from hoifield.observations.refine_poses import refine_poses
+from hoifield.observations.refine_silhouettes import RefineConfig, agreement
 from hoifield.observations.track_object import held_unseen
 from hoifield.observations.visual_hull import CarveConfig, SilhouetteEvidence, carve_hull, gather_evidence, hand_depth_maps, hull_mesh
 from tests.observations.turning_grasp import PALM, T_HAND_OBJECT, TurningGrasp, crude_hand, make_grasp, noisy_track
