@@ -1,9 +1,9 @@
 """What `observe` made of generated clips, before any fit: masks, hand, object poses and hull beside the truth. One line a clip.
 
-    python experiments/02_truth/measure_observed.py OUT TRUTH [TRUTH ...]
+    python experiments/02_truth/measure_observed.py OUT [--true-masks] TRUTH [TRUTH ...]
 
 Each TRUTH is a folder of `hoifield synth` (in a benchmark's folder: clips/NAME/truth). Observations are kept in OUT/NAME and taken from
-there when the command is repeated. Video only: the truth is read when they are finished.
+there when the command is repeated. Video only: the truth is read when they are finished; with `--true-masks` its masks are given.
 """
 
 import sys
@@ -100,16 +100,17 @@ def describe(observations: Observations, truth_path: Path) -> str:
 
 def main() -> None:
     """One line a clip."""
-    out = Path(sys.argv[1])
+    given = "--true-masks" in sys.argv
+    out, *truths = (Path(argument) for argument in sys.argv[1:] if argument != "--true-masks")
     sys.stdout.write(f"{'clip':26s}{'obj':>5s}{'hand':>5s}{'focal':>6s}{'sfm':>6s}{'span':>5s}{'true':>5s}{'agree':>6s}")
     sys.stdout.write("".join(f"{name.rsplit('_', 1)[0]:>9s}" for name in SHOWN) + "\n")
-    for path in map(Path, sys.argv[2:]):
+    for path in truths:
         name = path.parent.name if path.name == "truth" else path.name
         started = time.process_time()
         if not (out / name / "DONE").exists():
-            clip = open_clip(path / "clip.mp4")
+            clip, config = open_clip(path / "clip.mp4"), ObserveConfig(masks=path / "masks" if given else None)
             with (out / f"{name}.log").open("w", encoding="utf-8") as log:
-                observations = observe_clip(clip, ObserveConfig(), 72, lambda line: print(line, file=log, flush=True))
+                observations = observe_clip(clip, config, 72, lambda line: print(line, file=log, flush=True))
             save_observations(observations, out / name)
             (out / name / "DONE").touch()
         sys.stdout.write(f"{name:26s}{describe(load_observations(out / name), path)}  {time.process_time() - started:.0f} s\n")

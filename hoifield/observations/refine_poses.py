@@ -28,7 +28,7 @@ FAT_ROUNDS = 2
 BLUR = 0.35
 """Share of the fat by which a contour may be off."""
 SOFTEST, SOFTENING = 0.15, 2.0
-"""Share of the frames that a carving may overrule at most, and the factor from one to the next."""
+"""Share of the frames overruled up to which a carving is softened further, and the factor from one to the next."""
 GAIN = 0.03
 """Of agreement, that a softer carving must bring."""
 
@@ -42,19 +42,6 @@ class RefinedPoses:
     silhouette_iou: Float[np.ndarray, "frame"]
     colour_residual: Float[np.ndarray, "frame"]
     """Median RGB distance of object pixels to the hull's mean colour; NaN without images."""
-
-
-def colour_residuals(hull: HullGrid, evidence: SilhouetteEvidence, poses: Float[np.ndarray, "frame 4 4"], rays: SilhouetteRays) -> np.ndarray:
-    """Median RGB distance of each frame's object pixels to the hull's mean colour; NaN without images."""
-    if evidence.images is None:
-        return np.full(len(poses), np.nan)
-    colours, _, hits = hull_colours(hull, evidence, poses, rays)
-    known = np.flatnonzero(np.isfinite(hits[:, 0]))
-    where = ((hits[known] - hull.lower) / hull.spacing).T
-    expected = np.stack([ndimage.map_coordinates(layer, where, order=1, mode="nearest") for layer in colours], axis=1)
-    distance = np.linalg.norm(expected - rays.colour[known], axis=1)
-    frame = rays.frame[known]
-    return np.array([np.median(distance[frame == f]) if (frame == f).any() else np.nan for f in range(len(poses))])
 
 
 def refine_poses(evidence: SilhouetteEvidence, start: Float[np.ndarray, "frame 4 4"], radius: float, config: RefineConfig) -> RefinedPoses | None:
@@ -85,7 +72,7 @@ def refine_poses(evidence: SilhouetteEvidence, start: Float[np.ndarray, "frame 4
     hull = _sized_hull(evidence, poses, radius, final, rays)
     if hull is None:
         return None
-    return RefinedPoses(poses, hull, _held_out_agreement(evidence, poses, radius, final, rays), colour_residuals(hull, evidence, poses, rays))
+    return RefinedPoses(poses, hull, _held_out_agreement(evidence, poses, radius, final, rays), _colour_residuals(hull, evidence, poses, rays))
 
 
 def _sized_hull(
@@ -145,3 +132,16 @@ def _held_out_agreement(evidence: SilhouetteEvidence, poses: np.ndarray, radius:
             hull = match_size(hull, half, poses, rays)
             iou[~train] = agreement(hull, evidence, poses)[~train]
     return iou
+
+
+def _colour_residuals(hull: HullGrid, evidence: SilhouetteEvidence, poses: Float[np.ndarray, "frame 4 4"], rays: SilhouetteRays) -> np.ndarray:
+    """Median RGB distance of each frame's object pixels to the hull's mean colour; NaN without images."""
+    if evidence.images is None:
+        return np.full(len(poses), np.nan)
+    colours, _, hits = hull_colours(hull, evidence, poses, rays)
+    known = np.flatnonzero(np.isfinite(hits[:, 0]))
+    where = ((hits[known] - hull.lower) / hull.spacing).T
+    expected = np.stack([ndimage.map_coordinates(layer, where, order=1, mode="nearest") for layer in colours], axis=1)
+    distance = np.linalg.norm(expected - rays.colour[known], axis=1)
+    frame = rays.frame[known]
+    return np.array([np.median(distance[frame == f]) if (frame == f).any() else np.nan for f in range(len(poses))])
