@@ -48,17 +48,18 @@ def refine_poses(evidence: SilhouetteEvidence, start: Float[np.ndarray, "frame 4
     """Poses and hull after alternating: carve the hull, align every frame to it. None where the hull vanishes.
 
     `start` are finite T_camera_object for the frames of the evidence; `radius` (metres) bounds the object around its origin. Carving
-    begins soft (poses are rough, a hard intersection would eat the object) and ends as firm as the silhouettes stay explained. Where the
-    first hull does not explain them, since the object is thinner than the poses are rough, they are fattened at first. The
+    begins soft (poses are rough, a hard intersection would eat the object) and ends firm; where the object may be `thin`, as firm as the
+    silhouettes stay explained, and where the first hull does not explain them, they are fattened at first. The
     last hull is carved from every second frame when the agreement is measured, so that half of the frames are held out, and from all frames
     for the result.
     """
     rays = gather_rays(evidence, config.seed)
     offset = np.zeros((len(start), 6))
     carve = CarveConfig(background_share=config.first_share, hand_margin=config.hand_margin, resolution=FIRST_NODES)
-    if _explained(evidence, start, radius, carve, rays) < EXPLAINED:
+    if config.thin and _explained(evidence, start, radius, carve, rays) < EXPLAINED:
         offset = _align_fattened(evidence, start, radius, carve, config)
-    final = _firmest(evidence, compose_offset(start, offset), radius, replace(carve, background_share=config.last_share), rays)
+    firm = replace(carve, background_share=config.last_share)
+    final = _firmest(evidence, compose_offset(start, offset), radius, firm, rays) if config.thin else firm
     first_share = max(config.first_share, final.background_share)
     softness = np.geomspace(first_share, final.background_share, config.rounds)
     sizes = np.linspace(FIRST_NODES, LAST_NODES, config.rounds).astype(int)
@@ -68,7 +69,7 @@ def refine_poses(evidence: SilhouetteEvidence, start: Float[np.ndarray, "frame 4
             return None
         offset = align_to_hull(evidence, rays, hull, start, offset, config, gauge_fixed=True)
     poses = compose_offset(start, offset)
-    final = replace(_firmest(evidence, poses, radius, replace(carve, background_share=config.last_share), rays), resolution=CarveConfig.resolution)
+    final = replace(_firmest(evidence, poses, radius, firm, rays) if config.thin else firm, resolution=CarveConfig.resolution)
     hull = _sized_hull(evidence, poses, radius, final, rays)
     if hull is None:
         return None

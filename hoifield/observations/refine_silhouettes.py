@@ -44,6 +44,9 @@ class RefineConfig:
     """Of the last: a point just off a flat side is background only in the few frames that look along it, so softness costs shape."""
     hand_margin: float = 0.012
     """Metres of doubt about the hand's depth."""
+    thin: bool = False
+    """Whether the object may be thinner than its poses are rough (see `refine_poses`). Only where tracked points bear the poses out: those of
+    a hand fitted frame by frame may be turned over, and what is fat or soft enough explains the silhouettes all the same."""
     seed: int = 0
 
 

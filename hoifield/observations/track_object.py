@@ -142,7 +142,7 @@ def _is_better(motion: RefinedPoses, hand: RefinedPoses, own: Bool[np.ndarray, "
 
 def _follow_motion(evidence: SilhouetteEvidence, start: np.ndarray, segment: np.ndarray, radius: float, seed: int) -> RefinedPoses | None:
     """The evidence's frames refined from motion poses; the largest segment carves, and the others where they fit its hull."""
-    stiff = RefineConfig(seed=seed, pull_rotation=0.03, pull_translation=0.005, rounds=3, first_share=0.05, hand_margin=RIGID_MARGIN)
+    stiff = RefineConfig(seed=seed, pull_rotation=0.03, pull_translation=0.005, rounds=3, first_share=0.05, hand_margin=RIGID_MARGIN, thin=True)
     main = segment == np.bincount(segment[segment >= 0]).argmax()
     chief = take_frames(evidence, main)
     first = refine_poses(chief, start[main], radius, stiff)

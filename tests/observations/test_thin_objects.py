@@ -39,7 +39,7 @@ def blade() -> tuple[SilhouetteEvidence, np.ndarray]:
 
 def refined(blade: tuple[SilhouetteEvidence, np.ndarray]) -> tuple[float, float]:
     """Median agreement with frames held out, and how long the hull is."""
-    found = refine_poses(*blade, RADIUS, RefineConfig(rounds=3))
+    found = refine_poses(*blade, RADIUS, RefineConfig(rounds=3, thin=True))
     assert found is not None
     return float(np.nanmedian(found.silhouette_iou)), float(np.ptp(hull_mesh(found.hull).vertices[:, 0]))
 
