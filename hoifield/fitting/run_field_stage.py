@@ -8,8 +8,10 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional
 
 from hoifield.errors import InternalError
+from hoifield.fields.distance_field import DistanceField, DistanceSample
 from hoifield.fitting.adam import NamedAdam
 from hoifield.fitting.frame_pixels import FramePixels, PixelBatch
 from hoifield.fitting.imagined_views import Imagination, ImaginedRays, imagine_unseen, imagined_loss
@@ -22,7 +24,7 @@ from hoifield.geometry.tensor_record import move_record
 from hoifield.losses.motion import held_gauge_loss, small_correction_loss, smooth_correction_loss
 from hoifield.losses.pixel_agreement import colour_loss, hand_before_object_loss, label_loss
 from hoifield.losses.sensor_depth import looked_through_loss, measured_surface_loss
-from hoifield.losses.surface import eikonal_loss, interpenetration_loss, sparsity_loss
+from hoifield.losses.surface import eikonal_loss, interpenetration_loss, smooth_surface_loss, sparsity_loss
 from hoifield.renderer.cached_distance import CachedDistance
 from hoifield.renderer.render_rays import RayTrace, SamplingConfig, render_rays
 from hoifield.scene.scene import Scene
@@ -39,6 +41,8 @@ LOOKED_THROUGH = (0.004, 0.04)
 """Metres before a measured point within which places are looked at that must be empty."""
 MEASURED_WITHIN = 0.002
 """Metres that count 1 in the losses of measured depth."""
+CLOSE, BESIDE = 0.01, 0.004
+"""Metres from the surface within which a point stands for the surface below it, and between two places whose normals should agree."""
 HULL_SLACK = 0.005
 """Metres by which the object may reach beyond its first hull: what masks and poses are off."""
 
@@ -166,6 +170,8 @@ def field_losses(
     anywhere = field.lower + torch.rand(1024, 3, generator=generator).to(scene.device) * (field.upper - field.lower)
     sampled = field.query(anywhere)
     losses["eikonal"] = weights.eikonal * eikonal_loss(torch.cat([trace.object_gradient, sampled.gradient]))
+    if weights.smooth_surface > 0:
+        losses["smooth_surface"] = weights.smooth_surface * _bend(field, anywhere, sampled, generator)
     losses["sparsity"] = weights.sparsity * sparsity_loss(sampled.signed_distance, 0.01)
     if scene.hull is not None and weights.beyond_hull > 0:
         losses["beyond_hull"] = weights.beyond_hull * (scene.hull.excess(anywhere, sampled.signed_distance, HULL_SLACK) / HULL_SLACK).mean()
@@ -173,6 +179,17 @@ def field_losses(
     losses.update(_hand_losses(trace, stage))
     losses.update(_motion_losses(scene, stage))
     return losses
+
+
+def _bend(field: DistanceField, points: Float[Tensor, "point 3"], sampled: DistanceSample, generator: torch.Generator) -> Float[Tensor, ""]:
+    """How the surface bends, seen or not, below those of the points that lie close to it."""
+    distance = sampled.signed_distance.detach()
+    near = distance.abs() < CLOSE
+    normal = functional.normalize(sampled.gradient.detach()[near], dim=-1)
+    foot = points[near] - distance[near, None] * normal
+    aside = torch.linalg.cross(normal, torch.randn(foot.shape, generator=generator).to(foot))
+    beside = foot + BESIDE * functional.normalize(aside, dim=-1)
+    return smooth_surface_loss(*field.query(torch.cat([foot, beside])).gradient.chunk(2))
 
 
 def _depth_losses(scene: Scene, stage: FieldStage, batch: PixelBatch, generator: torch.Generator) -> dict[str, Float[Tensor, ""]]:

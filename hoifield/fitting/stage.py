@@ -16,6 +16,8 @@ class FieldLossWeights:
     """Low, as is interpenetration: a fitted hand is 5 to 10 mm off, and at more it cuts the object to pieces."""
     eikonal: float = 0.2
     sparsity: float = 0.02
+    smooth_surface: float = 0.0
+    """Of normals that differ within a few millimetres: lumps that no pixel asks for, where fingers hide the surface or it has one colour."""
     interpenetration: float = 0.02
     smooth_motion: float = 0.05
     small_motion: float = 0.005

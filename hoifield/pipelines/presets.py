@@ -25,6 +25,8 @@ class Preset:
 
 KNOWN_SHAPE_STEPS = 600
 """That teach the field a template, which nothing corrects later."""
+SMOOTH = 0.03
+"""Weight of surfaces that bend no more than pixels ask for; at 0.3 seen surface is flattened too (decision 0022)."""
 EVERYTHING: tuple[ParameterGroup, ...] = ("object_shape", "object_colour", "object_pose", "hand_root", "hand_surface", "background")
 
 FIELD_CURVES = ("total", "colour", "label", "depth_order", "interpenetration", "smooth_motion")
@@ -50,14 +52,14 @@ def build_preset(name: PresetName, seed: int) -> Preset:
 def _preset(name: str, seed: int, most_frames: int, coarse: int, final: int, rays: int, mesh_resolution: int) -> Preset:
     """Coarse fit with free poses, placement by contact with the shape held, final fit (HOLD's three stages)."""
     stages: tuple[Stage, ...] = (
-        FieldStage("coarse", coarse, EVERYTHING, FieldLossWeights(beyond_hull=5.0), rays=rays, width_start=0.008, width_end=0.002),
+        FieldStage("coarse", coarse, EVERYTHING, FieldLossWeights(beyond_hull=5.0, smooth_surface=SMOOTH), rays=rays, width_start=0.008, width_end=0.002),
         PlacementStage("placement", 200, attraction=0.2, penetration=1.0),
         FieldStage(
             "final",
             final,
             EVERYTHING,
             # Placement has moved hand and object together where the pixels asked for it: the final fit may keep that.
-            FieldLossWeights(gauge=0.02, beyond_hull=5.0),
+            FieldLossWeights(gauge=0.02, beyond_hull=5.0, smooth_surface=SMOOTH),
             rays=rays,
             width_start=0.003,
             width_end=0.001,
@@ -81,7 +83,9 @@ def for_loose_poses(preset: Preset) -> Preset:
     Silhouettes then say more than colours: colour weighs less, the grid is coarser and the surface smoother, and poses move less
     freely, or the field explains each frame by matter of its own. Placement pushes fingers less, since the object may be the wrong one.
     """
-    weights = FieldLossWeights(colour=0.2, label=2.0, eikonal=0.3, depth_order=0.3, interpenetration=0.01, smooth_motion=0.2, small_motion=0.02, gauge=0.02)
+    weights = FieldLossWeights(
+        colour=0.2, label=2.0, eikonal=0.3, smooth_surface=SMOOTH, depth_order=0.3, interpenetration=0.01, smooth_motion=0.2, small_motion=0.02, gauge=0.02
+    )
     stages: list[Stage] = []
     for stage in preset.stages:
         match stage:
