@@ -19,10 +19,9 @@ import cv2
 import numpy as np
 
 from hoifield.clip.open_clip import open_clip
-from hoifield.observations.observations import Observations
 from hoifield.observations.observations_folder import load_observations
-from hoifield.observations.rotated_boxes import keypoint_box_side
 from hoifield.report.turntable import render_turntable
+from hoifield.result.measure_quality import measure_keypoints
 from hoifield.result.result_folder import read_result
 
 DATA = Path(os.environ.get("HOIFIELD_TEST_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
@@ -82,16 +81,6 @@ def held_out_iou(job: str, run: Path) -> float:
     return float(((labels == 1) & (truth == 1)).sum() / ((labels == 1) | (truth == 1)).sum())
 
 
-def keypoints_off(observations: Observations, run: Path) -> float:
-    """Distance of the result's keypoints from the detected ones, share of the hand box: mean over frames and keypoints of the first hand."""
-    track, result = observations.hands[0], read_result(run / "result")
-    hand = next(hand for hand in result.hands if hand.side == track.side)
-    marked = hand.joints + track.keypoint_offsets @ hand.T_camera_hand[:, :3, :3].transpose(0, 2, 1)
-    pixels = marked @ result.K.transpose(0, 2, 1)
-    off = np.linalg.norm(pixels[..., :2] / pixels[..., 2:] - track.keypoints, axis=-1)
-    return float(np.nanmean(off / keypoint_box_side(track.keypoints)[:, None]))
-
-
 def describe(job: str, out: Path, clip: Path) -> str:
     """One row of figures of a finished run."""
     run = out / job
@@ -103,7 +92,9 @@ def describe(job: str, out: Path, clip: Path) -> str:
     words.append(f"IoU object {quality['mask_iou_object']:.2f} hand {quality['mask_iou_hand']:.2f} contact {quality['contact_fraction']:.2f}")
     words.append(f"penetration {quality['penetration_mean_mm']:.1f} mm")
     observations = load_observations(sorted((run / "stages" / "observe").iterdir())[-1])
-    words.append(f"keypoints {np.nanmean(observations.hands[0].keypoint_error):.1%} of the box before the fit, {keypoints_off(observations, run):.1%} after")
+    track = observations.hands[0]
+    off = np.nanmean(track.keypoint_error), np.nanmean(measure_keypoints(read_result(run / "result"), track))
+    words.append(f"keypoints {off[0]:.1%} of the box before the fit, {off[1]:.1%} after")
     if job.startswith("real"):
         words.append(f"held-out mask IoU {held_out_iou(job, run):.2f}")
     if job.startswith("generated"):

@@ -1,6 +1,6 @@
 """The hand over the clip, as metric camera-frame poses of an actor."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -37,3 +37,19 @@ class HandTrack:
     def posed(self) -> Bool[np.ndarray, "frame"]:
         """Frames with a pose, detected or carried."""
         return np.isfinite(self.T_camera_hand).all((1, 2))
+
+    def without(self, frames: Bool[np.ndarray, "frame"]) -> "HandTrack":
+        """The track as if the hand had not been detected in these frames: what was taken for it there is something else."""
+
+        def emptied(values: Float[np.ndarray, "frame *rest"], empty: float) -> Float[np.ndarray, "frame *rest"]:
+            return np.where(frames.reshape(-1, *(1,) * (values.ndim - 1)), empty, values)
+
+        return replace(
+            self,
+            observed=self.observed & ~frames,
+            keypoints=emptied(self.keypoints, np.nan),
+            keypoint_error=emptied(self.keypoint_error, np.nan),
+            presence=emptied(self.presence, 0.0),
+            T_camera_hand=emptied(self.T_camera_hand, np.nan),
+            pose=emptied(self.pose, np.nan),
+        )

@@ -52,6 +52,8 @@ FITTING_SHARE = 0.9
 """Of the largest segment's agreement with its hull, that the other frames must reach to carve with it."""
 TRUSTED_SHARE = 0.75
 """Of the median agreement, below which a frame's motion is not believed."""
+UNLIKE = 0.3
+"""Of the median agreement, below which a frame has no pose at all: what was taken for the hand there is none, and carried the object off."""
 TEXTURED = 250
 """Features a frame on the object, below which structure from motion on it alone breaks into pieces and is not worth its time."""
 
@@ -201,6 +203,11 @@ def _coloured(hull: HullGrid, evidence: SilhouetteEvidence, poses: np.ndarray, s
     return replace(mesh, colours=np.clip(np.where(enough[:, None], sampled, mean), 0.0, 1.0))
 
 
+def unlike_frames(silhouette_iou: Float[np.ndarray, "frame"]) -> Bool[np.ndarray, "frame"]:
+    """Frames whose mask the placed shape hardly touches, beside the others; False where there is none to compare (NaN)."""
+    return silhouette_iou < UNLIKE * np.nanmedian(silhouette_iou)
+
+
 def _confidence(iou: np.ndarray, masks: FrameMasks, hand_refined: RefinedPoses, motion: RefinedPoses | None, own: np.ndarray) -> np.ndarray:
     """Agreement above 0.5 counts, times the mask's own confidence; where both hypotheses exist, their rotations should agree."""
     base = np.clip((np.nan_to_num(iou) - 0.5) / 0.4, 0.0, 1.0) * np.sqrt(np.clip(masks.object_confidence, 0.0, 1.0))
@@ -221,7 +228,7 @@ def track_object(
     object has structure from motion on its own pixels beside it, scaled by the hand. Each is refined by silhouettes and colour and scored
     on silhouettes of frames held out of its hull; the better one wins. Measured `depth` then has the last word on its distance and size, and
     empties what was looked through. Frames without a hand's pose or a mask get none (NaN, source
-    "none"). Deterministic for a seed.
+    "none"), and those whose mask the shape hardly touches; a steady hand, which would be as far off there, is none either. Deterministic for a seed.
     """
     hand = holding_hand(hands, masks)
     if hand is None:
@@ -269,6 +276,10 @@ def track_object(
         best, guess = _measured(best, guess, evidence, depth)
     chosen = chosen & (best.silhouette_iou >= TRUSTED_SHARE * np.nanmedian(best.silhouette_iou))
     poses, iou = _align_rest(clip, camera, actor, masks, guess, best.hull, evidence, best.T_camera_object, seed)
+    unlike = unlike_frames(iou)
+    poses[unlike], iou[unlike], usable = np.nan, np.nan, usable & ~unlike
+    if rigid is not None:
+        hand = hand.without(unlike)
     near = np.interp(np.arange(clip.frame_count), anchors, chosen.astype(float)) > 0.5
     source: tuple[PoseSource, ...] = tuple("none" if not usable[f] else "motion" if near[f] else "hand" for f in range(clip.frame_count))
     confidence = np.where(usable, _confidence(iou, masks, first, moved, chosen), 0.0)

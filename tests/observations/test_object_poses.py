@@ -10,7 +10,7 @@ from hoifield.observations.hand_locked_poses import lock_to_hand, smooth_poses, 
 from hoifield.observations.pose_offsets import compose_offset, offset_between
 from hoifield.observations.refine_poses import refine_poses
 from hoifield.observations.refine_silhouettes import RefineConfig, agreement
-from hoifield.observations.track_object import held_unseen
+from hoifield.observations.track_object import held_unseen, unlike_frames
 from hoifield.observations.visual_hull import CarveConfig, SilhouetteEvidence, carve_hull, gather_evidence, hand_depth_maps, hull_mesh
 from tests.observations.turning_grasp import PALM, T_HAND_OBJECT, TurningGrasp, crude_hand, make_grasp, noisy_track
 
@@ -99,6 +99,20 @@ def test_frames_without_a_hand_get_no_pose(grasp: TurningGrasp) -> None:
     locked = lock_to_hand(evidence, noisy_track(grasp, 0.0, 0.0), PALM, usable, 1.0)
     assert np.isnan(locked.T_camera_object[10:14]).all()
     assert np.isfinite(locked.T_camera_object[usable]).all()
+
+
+def test_only_frames_far_below_the_others_are_unlike_the_shape() -> None:
+    assert unlike_frames(np.array([0.95, 0.9, 0.05, np.nan, 0.6, 0.2])).tolist() == [False, False, True, False, False, True]
+    assert not unlike_frames(np.array([0.5, 0.3, 0.4, 0.2])).any(), "a blade agrees little everywhere"
+
+
+def test_a_hand_that_is_none_in_some_frames_is_as_if_it_had_not_been_detected_there(grasp: TurningGrasp) -> None:
+    hand, frames = noisy_track(grasp, 0.0, 0.0), np.arange(28) >= 25
+    without = hand.without(frames)
+    assert not without.observed[frames].any() and not without.posed[frames].any() and (without.presence[frames] == 0).all()
+    assert np.isnan(without.pose[frames]).all() and np.isnan(without.keypoints[frames]).all()
+    for name in ("observed", "keypoints", "keypoint_error", "presence", "T_camera_hand", "pose"):
+        assert np.array_equal(getattr(without, name)[~frames], getattr(hand, name)[~frames])
 
 
 def test_an_undetected_hand_holds_only_what_its_pixels_touch(grasp: TurningGrasp) -> None:

@@ -10,7 +10,7 @@ from tiny_scene import FRAMES, MISSING_FRAME, RADIUS, ball_on_hand, tiny_pixels,
 
 from hoifield.result.collect_result import collect_result
 from hoifield.result.fit_result import FitResult
-from hoifield.result.measure_quality import draw_entities, measure_agreement, measure_psnr, measure_seen_share, measure_touch
+from hoifield.result.measure_quality import draw_entities, measure_agreement, measure_keypoints, measure_psnr, measure_seen_share, measure_touch
 
 SEEN = np.arange(FRAMES) != MISSING_FRAME
 
@@ -89,6 +89,15 @@ def test_what_the_hand_covers_or_the_picture_leaves_out_was_not_seen():
     assert measure_seen_share(with_object_moved(away)) < 0.8 * measure_seen_share(replace(with_object_moved(away), hands=()))
     assert measure_seen_share(with_object_moved(towards)) == measure_seen_share(replace(with_object_moved(towards), hands=()))
     assert measure_seen_share(with_object_moved(np.array([1.0, 0.0, 0.0]))) == 0.0 < measure_seen_share(placed)
+
+
+def test_a_hand_is_as_far_from_its_keypoints_as_it_was_moved_in_the_picture():
+    result, track = exact_result(), ball_on_hand().observations.hands[0]
+    exact = measure_keypoints(result, track)
+    assert np.isnan(exact[MISSING_FRAME]) and np.nanmax(exact) < 1e-4
+    box = np.ptp(track.keypoints, axis=1).max(1)
+    aside = replace(track, keypoints=track.keypoints + 0.1 * box[:, None, None] * np.array([0.6, 0.8]))
+    assert measure_keypoints(result, aside)[SEEN] == pytest.approx(0.1, rel=1e-3)
 
 
 def test_touch_is_depth_and_presence_of_contact():
