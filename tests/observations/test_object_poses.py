@@ -102,7 +102,7 @@ def test_frames_without_a_hand_get_no_pose(grasp: TurningGrasp) -> None:
 
 
 def test_only_frames_far_below_the_others_are_unlike_the_shape() -> None:
-    assert unlike_frames(np.array([0.95, 0.9, 0.05, np.nan, 0.6, 0.2])).tolist() == [False, False, True, False, False, True]
+    assert unlike_frames(np.array([0.95, 0.9, 0.05, np.nan, 0.6, 0.2, 0.9])).tolist() == [False, False, True, False, False, True, False]
     assert not unlike_frames(np.array([0.5, 0.3, 0.4, 0.2])).any(), "a blade agrees little everywhere"
 
 
