@@ -8,12 +8,11 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional
 
 from hoifield.errors import InternalError
-from hoifield.fields.distance_field import DistanceField, DistanceSample
 from hoifield.fitting.adam import NamedAdam
 from hoifield.fitting.frame_pixels import FramePixels, PixelBatch
+from hoifield.fitting.hidden_surface import bend_loss, find_hidden
 from hoifield.fitting.imagined_views import Imagination, ImaginedRays, imagine_unseen, imagined_loss
 from hoifield.fitting.parameter_groups import parameters_of
 from hoifield.fitting.schedule import rate_factor, surface_width
@@ -24,7 +23,7 @@ from hoifield.geometry.tensor_record import move_record
 from hoifield.losses.motion import held_gauge_loss, small_correction_loss, smooth_correction_loss
 from hoifield.losses.pixel_agreement import colour_loss, hand_before_object_loss, label_loss
 from hoifield.losses.sensor_depth import looked_through_loss, measured_surface_loss
-from hoifield.losses.surface import eikonal_loss, interpenetration_loss, smooth_surface_loss, sparsity_loss
+from hoifield.losses.surface import eikonal_loss, interpenetration_loss, sparsity_loss
 from hoifield.renderer.cached_distance import CachedDistance
 from hoifield.renderer.render_rays import RayTrace, SamplingConfig, render_rays
 from hoifield.scene.scene import Scene
@@ -41,8 +40,6 @@ LOOKED_THROUGH = (0.004, 0.04)
 """Metres before a measured point within which places are looked at that must be empty."""
 MEASURED_WITHIN = 0.002
 """Metres that count 1 in the losses of measured depth."""
-CLOSE, BESIDE = 0.01, 0.004
-"""Metres from the surface within which a point stands for the surface below it, and between two places whose normals should agree."""
 HULL_SLACK = 0.005
 """Metres by which the object may reach beyond its first hull: what masks and poses are off."""
 
@@ -76,12 +73,15 @@ def run_field_stage(
     skipped = 0
     lookup: CachedDistance | None = None
     imagined: ImaginedRays | None = None
+    hidden: Float[Tensor, "point 3"] | None = None
     for step in range(first_step, stage.steps):
         if lookup is None or step % CACHE_EVERY == 0:
             lookup = read_object_grid(scene)
+            if stage.weights.smooth_surface > 0 and "object_shape" in stage.free:
+                hidden = find_hidden(scene, pixels, lookup, seed * 1_000_003 + step)
             if imagination is not None and stage.weights.imagined > 0 and scene.actors:
                 imagined = imagine_unseen(imagination, scene, pixels, lookup, seed * 1_000_003 + step, step / stage.steps)
-        report = take_field_step(scene, stage, pixels, seed, optimiser, step, lookup, imagined)
+        report = take_field_step(scene, stage, pixels, seed, optimiser, step, lookup, imagined, hidden)
         skipped += report.skipped
         if skipped > MOST_SKIPPED_STEPS:
             raise InternalError("HF-FIT-003", f"{skipped} steps of stage {stage.name} had no finite gradient", "try another --seed, and report it")
@@ -97,6 +97,7 @@ def take_field_step(
     step: int,
     lookup: CachedDistance,
     imagined: ImaginedRays | None = None,
+    hidden: Float[Tensor, "point 3"] | None = None,
 ) -> StepReport:
     """One step: pixels drawn, rays rendered, losses, gradients, and the update where those are finite. `lookup` is `read_object_grid`'s."""
     progress = step / stage.steps
@@ -106,6 +107,8 @@ def take_field_step(
     losses = field_losses(scene, stage, batch, lookup, sampling, generator)
     if imagined is not None:
         losses["imagined"] = stage.weights.imagined * fading(progress) * imagined_loss(scene.object_distance, imagined, IMAGINED_RAYS, generator)
+    if hidden is not None:
+        losses["smooth_surface"] = stage.weights.smooth_surface * bend_loss(scene.object_distance, hidden, generator)
     total = torch.stack(list(losses.values())).sum()
     optimiser.zero_grad()
     total.backward()
@@ -170,8 +173,6 @@ def field_losses(
     anywhere = field.lower + torch.rand(1024, 3, generator=generator).to(scene.device) * (field.upper - field.lower)
     sampled = field.query(anywhere)
     losses["eikonal"] = weights.eikonal * eikonal_loss(torch.cat([trace.object_gradient, sampled.gradient]))
-    if weights.smooth_surface > 0:
-        losses["smooth_surface"] = weights.smooth_surface * _bend(field, anywhere, sampled, generator)
     losses["sparsity"] = weights.sparsity * sparsity_loss(sampled.signed_distance, 0.01)
     if scene.hull is not None and weights.beyond_hull > 0:
         losses["beyond_hull"] = weights.beyond_hull * (scene.hull.excess(anywhere, sampled.signed_distance, HULL_SLACK) / HULL_SLACK).mean()
@@ -179,17 +180,6 @@ def field_losses(
     losses.update(_hand_losses(trace, stage))
     losses.update(_motion_losses(scene, stage))
     return losses
-
-
-def _bend(field: DistanceField, points: Float[Tensor, "point 3"], sampled: DistanceSample, generator: torch.Generator) -> Float[Tensor, ""]:
-    """How the surface bends, seen or not, below those of the points that lie close to it."""
-    distance = sampled.signed_distance.detach()
-    near = distance.abs() < CLOSE
-    normal = functional.normalize(sampled.gradient.detach()[near], dim=-1)
-    foot = points[near] - distance[near, None] * normal
-    aside = torch.linalg.cross(normal, torch.randn(foot.shape, generator=generator).to(foot))
-    beside = foot + BESIDE * functional.normalize(aside, dim=-1)
-    return smooth_surface_loss(*field.query(torch.cat([foot, beside])).gradient.chunk(2))
 
 
 def _depth_losses(scene: Scene, stage: FieldStage, batch: PixelBatch, generator: torch.Generator) -> dict[str, Float[Tensor, ""]]:

@@ -17,7 +17,7 @@ class FieldLossWeights:
     eikonal: float = 0.2
     sparsity: float = 0.02
     smooth_surface: float = 0.0
-    """Of normals that differ within a few millimetres: lumps that no pixel asks for, where fingers hide the surface or it has one colour."""
+    """Of normals that differ within a few millimetres where no frame shows the surface: lumps and frays that no pixel asks for."""
     interpenetration: float = 0.02
     smooth_motion: float = 0.05
     small_motion: float = 0.005

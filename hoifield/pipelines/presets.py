@@ -26,7 +26,7 @@ class Preset:
 KNOWN_SHAPE_STEPS = 600
 """That teach the field a template, which nothing corrects later."""
 SMOOTH = 0.03
-"""Weight of surfaces that bend no more than pixels ask for; at 0.3 seen surface is flattened too (decision 0022)."""
+"""Weight of how much the surface bends where no frame shows it; the more, the fatter blades get (decision 0022)."""
 EVERYTHING: tuple[ParameterGroup, ...] = ("object_shape", "object_colour", "object_pose", "hand_root", "hand_surface", "background")
 
 FIELD_CURVES = ("total", "colour", "label", "depth_order", "interpenetration", "smooth_motion")
