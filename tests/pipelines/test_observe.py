@@ -133,7 +133,7 @@ def test_what_refuses_early_refuses_at_the_end_with_the_same_reasons():
 
 @pytest.mark.parametrize(
     ("steady", "otherwise", "asked_for", "kept"),
-    [(0.76, 0.9, [True], "steady"), (0.70, 0.72, [True, False], "otherwise"), (0.70, 0.60, [True, False], "steady"), (None, 0.5, [True], "otherwise")],
+    [(0.76, 0.9, [True], "steady"), (0.70, 0.76, [True, False], "otherwise"), (0.70, 0.74, [True, False], "steady"), (None, 0.5, [True], "otherwise")],
 )
 def test_the_other_way_to_hold_is_walked_where_a_steady_grasp_is_not_borne_out(
     steady: float | None, otherwise: float, asked_for: list[bool], kept: str, monkeypatch: pytest.MonkeyPatch
