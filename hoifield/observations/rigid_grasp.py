@@ -39,8 +39,12 @@ class RigidGraspSettings:
     sign_points: int = 300
     """Tracks that decide whether a model came out reversed in depth."""
     sign_steps: int = 20
-    track_pixels: float = 1.5
-    """In the end, pixels of the pictures that were searched."""
+    track_pixels: float = 0.375
+    """That a track is off in the end, pixels of the pictures that were searched. Keypoints of a detector turn further than the hand does, by a
+    sixth where few sides are shown: tracks must be believed for as precise as they are, or they do not outweigh that (decision 0023)."""
+    resected_pixels: float = 2.5
+    """Within which tracked points agree on the pose of a frame that hides the hand: where they were placed from other sides they are not so
+    precise."""
     first_steps: int = 15
     last_steps: int = 40
     worst_gain: float = 0.08
@@ -142,7 +146,7 @@ def _place_hidden(everything: GraspProblem, detected: Int[np.ndarray, "detected"
     """The frames placed once those that do not detect the hand are, by the body's points in them; and all of them adjusted together."""
     T = np.full((len(everything.T_hand), 4, 4), np.nan)
     T[detected] = adjusted.T
-    T = resect_frames(T, everything.tracks, everything.K, everything.last_pixels)
+    T = resect_frames(T, everything.tracks, everything.K, everything.settings.resected_pixels * everything.zoom)
     placed = np.flatnonzero(np.isfinite(T).all((1, 2)))
     if len(placed) == len(detected):
         return detected, adjusted

@@ -16,6 +16,7 @@ from hoifield.observations.object_track import ObjectTrack
 from hoifield.observations.observations import Observations
 from hoifield.renderer.surface_level import rendered_surface_level
 from hoifield.result.fit_result import FitResult, HandResult
+from hoifield.result.joined_parts import join_parts
 from hoifield.scene.scene import Scene
 
 
@@ -50,13 +51,20 @@ def fitted_mesh(scene: Scene, track: ObjectTrack, resolution: int, width: float)
 
 
 def extract_object_mesh(scene: Scene, resolution: int, width: float) -> Mesh:
-    """The zero level of the object's field, coloured by its colour field as seen facing the camera; object frame, metres."""
+    """The zero level of the object's field, coloured by its colour field as seen facing the camera; object frame, metres.
+
+    Where a grasp hides the middle and the field has none there, the parts are joined through the first hull (`join_parts`).
+    """
     values, lower, spacing = scene.object_distance.as_grid(resolution)
     if not bool((values < 0).any()):
         raise RefusedInput("HF-RES-013", "the object's field holds no surface after the fit", "label the object in two frames with --masks")
     # Rays stop a little before the zero level of a soft surface, so the fit puts that level inside the truth by a known amount.
     level = rendered_surface_level(values.numpy(), spacing, width)
-    return colour_mesh(scene, extract_isosurface(values.numpy() - level, lower.numpy(), spacing))
+    distances = values.numpy() - level
+    if scene.hull is not None:
+        indices = torch.from_numpy(np.moveaxis(np.indices(distances.shape), 0, -1).reshape(-1, 3)).float()
+        distances = join_parts(distances, scene.hull.at(lower + indices * spacing).numpy().reshape(distances.shape))
+    return colour_mesh(scene, extract_isosurface(distances, lower.numpy(), spacing))
 
 
 def colour_mesh(scene: Scene, mesh: Mesh) -> Mesh:

@@ -17,6 +17,10 @@ class HullBound:
     lower: Float[Tensor, "3"]
     spacing: float
 
+    def at(self, points: Float[Tensor, "point 3"]) -> Float[Tensor, "point"]:
+        """Signed distances (m) to the hull there, object frame."""
+        return lookup_grid(self.values, self.lower, self.spacing, points)
+
     def excess(self, points: Float[Tensor, "point 3"], signed_distance: Float[Tensor, "point"], slack: float) -> Float[Tensor, "point"]:
         """By how much (m) a field's distances at points fall short of those to the hull, beyond `slack` metres."""
-        return torch.relu(lookup_grid(self.values, self.lower, self.spacing, points) - slack - signed_distance)
+        return torch.relu(self.at(points) - slack - signed_distance)

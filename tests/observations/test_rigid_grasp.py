@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 import torch
+from scipy.spatial.transform import Rotation
 
 from hoifield.actors.skinned_model import SkinnedModel
 from hoifield.geometry.cameras import Camera, project
@@ -141,6 +142,40 @@ def test_models_give_a_second_start_and_a_reversed_one_is_turned_round(actor: Sk
 
 def test_fingers_that_move_are_no_rigid_grasp(actor: SkinnedModel, monkeypatch: pytest.MonkeyPatch) -> None:
     assert follow(make_turning(actor, opening=0.6), actor, monkeypatch) is None
+
+
+def turn_share(T: np.ndarray, truth: np.ndarray) -> float:
+    """Slope of the turns about the mean orientation over the true ones."""
+    turns, true = (turn * turn.mean().inv() for turn in (Rotation.from_matrix(T[:, :3, :3]), Rotation.from_matrix(truth[:, :3, :3])))
+    return float((turns.as_rotvec() * true.as_rotvec()).sum() / (true.as_rotvec() ** 2).sum())
+
+
+def exaggerate(turning: Turning, actor: SkinnedModel, factor: float) -> Turning:
+    """Keypoints, and poses fitted to them, of a hand that seems to turn `factor` times as far; every point is tracked for half of the clip at most."""
+    T = turning.truth.T_camera_hand.copy()
+    turns = Rotation.from_matrix(T[:, :3, :3])
+    T[:, :3, :3] = (Rotation.from_rotvec(factor * (turns * turns.mean().inv()).as_rotvec()) * turns.mean()).as_matrix()
+    model = HandKeypointModel.of_actor(actor)
+    angles = model.angles_of(torch.tensor(turning.truth.pose[:, 1:], dtype=torch.float32))
+    first = replace(turning.first, T_camera_hand=T, keypoints=keypoints_of(model, angles, T))
+    since = np.random.default_rng(0).integers(-FRAMES // 3, FRAMES - 4, POINTS)[turning.matched.matched_features[:, 0]]
+    earlier, later = turning.matched.matched_frames.T
+    kept = (earlier >= since) & (later < since + FRAMES // 2)
+    matched = MatchedMotion(turning.matched.matched_frames[kept], turning.matched.matched_features[kept], ())
+    return replace(turning, first=first, matched=matched)
+
+
+def test_tracks_outweigh_a_detector_that_turns_too_far(actor: SkinnedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    turning = exaggerate(make_turning(actor, span=45.0), actor, 1.25)
+    true = turning.truth.T_camera_hand
+    assert turn_share(turning.first.T_camera_hand, true) == pytest.approx(1.25, abs=0.02)
+    found = follow(turning, actor, monkeypatch)
+    assert found is not None
+    vague = follow_rigid_grasp(turning.first, turning.features, np.arange(FRAMES), CAMERA, actor, 1.0, RigidGraspSettings(track_pixels=1.5))
+    assert vague is not None
+    shares = [turn_share(hand.T_camera_hand, true) for hand in (found, vague)]
+    print(f"turns {shares[0]:.2f} times as far as they are, {shares[1]:.2f} where tracks are thought to be 1.5 pixels off")
+    assert abs(shares[0] - 1) < 0.07 and shares[1] > 1.12
 
 
 def test_nothing_is_adjusted_without_tracks(actor: SkinnedModel, monkeypatch: pytest.MonkeyPatch) -> None:
