@@ -52,10 +52,9 @@ def measure(folder: Path, pixels: list[float]) -> str:
         row = [compare_turns(np.where(hand.observed[:, None, None], hand.T_camera_hand, np.nan), true)]
         frames = np.flatnonzero(hand.posed & (masks.object_confidence > 0))
         together = gather_features(clip, masks, frames, hand)[1]
+        actor, zoom = load_actor("anny", hand.side), clip.width / feature_size(clip, masks)[0]
         for one in pixels:
-            settings = RigidGraspSettings(track_pixels=one)
-            zoom = clip.width / feature_size(clip, masks)[0]
-            rigid = follow_rigid_grasp(hand, together, frames, camera, load_actor("anny", hand.side), zoom, settings)
+            rigid = follow_rigid_grasp(hand, together, frames, camera, actor, zoom, RigidGraspSettings(track_pixels=one))
             row.append("none" if rigid is None else compare_turns(np.where(hand.observed[:, None, None], rigid.T_camera_hand, np.nan), true))
     return " | ".join(row)
 

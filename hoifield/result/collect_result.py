@@ -62,8 +62,7 @@ def extract_object_mesh(scene: Scene, resolution: int, width: float) -> Mesh:
     level = rendered_surface_level(values.numpy(), spacing, width)
     distances = values.numpy() - level
     if scene.hull is not None:
-        indices = torch.from_numpy(np.moveaxis(np.indices(distances.shape), 0, -1).reshape(-1, 3)).float()
-        distances = join_parts(distances, scene.hull.at(lower + indices * spacing).numpy().reshape(distances.shape))
+        distances = join_parts(distances, lower, spacing, scene.hull)
     return colour_mesh(scene, extract_isosurface(distances, lower.numpy(), spacing))
 
 

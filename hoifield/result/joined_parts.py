@@ -1,8 +1,11 @@
 """An object that the fit left in pieces made one again: where a fist hides its middle no pixel asks for any, but the first hull had one there."""
 
 import numpy as np
+import torch
 from jaxtyping import Float
 from scipy import ndimage
+
+from hoifield.scene.hull_bound import HullBound
 
 OF_THE_OBJECT = 0.15
 """A part with this share of the largest one's volume belongs to the object; the rest are crumbs."""
@@ -10,16 +13,19 @@ CORES = 16
 """Depths of the hull that are tried, the thinnest core first."""
 
 
-def join_parts(signed_distance: Float[np.ndarray, "x y z"], hull: Float[np.ndarray, "x y z"]) -> Float[np.ndarray, "x y z"]:
-    """The distances with their large parts joined by the thinnest core of the hull that reaches from one to the other.
-
-    Both are signed distances at the same nodes, negative inside. Nothing changes where there is one large part, or no core joins them.
+def join_parts(
+    signed_distance: Float[np.ndarray, "x y z"], lower: Float[torch.Tensor, "3"], spacing: float, bound: HullBound
+) -> Float[np.ndarray, "x y z"]:
+    """The distances at lower + spacing * (i, j, k), negative inside, with their large parts joined by the thinnest core of the hull that
+    reaches from one to the other. Nothing changes where there is one large part, or no core joins them.
     """
     parts, count = ndimage.label(signed_distance < 0)
     sizes = np.bincount(parts.ravel(), minlength=count + 1)[1:]
     large = 1 + np.flatnonzero(sizes >= OF_THE_OBJECT * sizes.max(initial=0))
     if len(large) < 2:
         return signed_distance
+    nodes = torch.from_numpy(np.indices(signed_distance.shape, np.float32).reshape(3, -1).T) * spacing + lower
+    hull = bound.at(nodes).numpy().reshape(signed_distance.shape)
     for depth in np.linspace(-float(hull.min()), 0.0, CORES + 1)[1:]:
         core = hull + depth
         together, _ = ndimage.label((core < 0) | np.isin(parts, large))

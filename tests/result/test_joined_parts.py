@@ -2,11 +2,14 @@
 
 import numpy as np
 import pytest
+import torch
 from scipy import ndimage
 
 from hoifield.result.joined_parts import join_parts
+from hoifield.scene.hull_bound import HullBound
 
 SPACING = 0.003
+LOWER = torch.full((3,), -30 * SPACING)
 NODES = np.stack(np.meshgrid(*[np.arange(-30, 31) * SPACING] * 3, indexing="ij"), axis=-1)
 
 
@@ -20,6 +23,10 @@ def rod(radius: float) -> np.ndarray:
     return np.hypot(beyond, np.linalg.norm(NODES[..., 1:], axis=-1)) - radius
 
 
+def join(distances: np.ndarray, hull: np.ndarray) -> np.ndarray:
+    return join_parts(distances, LOWER, SPACING, HullBound(torch.from_numpy(hull).float(), LOWER, SPACING))
+
+
 def large_parts(distances: np.ndarray) -> int:
     parts, count = ndimage.label(distances < 0)
     return int((np.bincount(parts.ravel(), minlength=count + 1)[1:] > 200).sum())
@@ -28,7 +35,7 @@ def large_parts(distances: np.ndarray) -> int:
 def test_two_ends_become_one_object_and_keep_their_shape() -> None:
     ends, hull = np.minimum(ball(-0.05, 0.02), ball(0.05, 0.02)), rod(0.025)
     assert large_parts(ends) == 2
-    whole = join_parts(ends, hull)
+    whole = join(ends, hull)
     assert large_parts(whole) == 1 and (whole <= ends).all()
     middle = (whole < 0)[30]
     assert 0 < middle.sum() * SPACING**2 < np.pi * 0.012**2, "the thinnest core, not the hull"
@@ -39,10 +46,10 @@ def test_two_ends_become_one_object_and_keep_their_shape() -> None:
 @pytest.mark.parametrize("hull", [np.minimum(ball(-0.05, 0.025), ball(0.05, 0.025)), np.full(NODES.shape[:3], 0.01)])
 def test_parts_that_no_hull_joins_stay_as_they_are(hull: np.ndarray) -> None:
     ends = np.minimum(ball(-0.05, 0.02), ball(0.05, 0.02))
-    assert join_parts(ends, hull) is ends
+    assert join(ends, hull) is ends
 
 
 def test_crumbs_and_single_parts_are_left_alone() -> None:
     crumb = np.minimum(ball(-0.05, 0.02), ball(0.05, 0.006))
     for distances in (crumb, ball(0.0, 0.02), np.full(NODES.shape[:3], 0.01)):
-        assert join_parts(distances, rod(0.025)) is distances
+        assert join(distances, rod(0.025)) is distances
