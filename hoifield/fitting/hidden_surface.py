@@ -11,10 +11,13 @@ from hoifield.fitting.held_surface import surface_of_grid
 from hoifield.fitting.seen_surface import find_seen
 from hoifield.losses.surface import smooth_surface_loss
 from hoifield.renderer.cached_distance import CachedDistance
+from hoifield.scene.hull_bound import HullBound
 from hoifield.scene.scene import Scene
 
 PLACES = 256
 """Looked at in one step."""
+LIKE_WITHIN = 0.01
+"""Metres."""
 BESIDE = 0.004
 """Metres between two places whose normals should agree."""
 
@@ -39,3 +42,13 @@ def bend_loss(field: DistanceField, hidden: Float[Tensor, "point 3"], generator:
         aside = torch.linalg.cross(normal, torch.randn(start.shape, generator=generator).to(start))
         places = torch.cat([foot, foot + BESIDE * functional.normalize(aside, dim=-1)])
     return smooth_surface_loss(*field.query(places).gradient.chunk(2))
+
+
+def like_hull_loss(field: DistanceField, hull: HullBound, hidden: Float[Tensor, "point 3"], generator: torch.Generator) -> Float[Tensor, ""]:
+    """How far the surface is from the hull's at some of the points, in LIKE_WITHIN; what is farther off than that, such as the inside of a
+    cup whose hull is closed, is let be."""
+    if len(hidden) == 0:
+        return field.table.sum() * 0.0
+    places = hidden[torch.randint(len(hidden), (PLACES,), generator=generator).to(hidden.device)]
+    off = (field.query(places).signed_distance - hull.at(places)).abs()
+    return (off / LIKE_WITHIN).clamp(max=1.0).mean()

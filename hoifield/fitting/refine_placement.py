@@ -111,7 +111,7 @@ def refine_placement(scene: Scene, stage: PlacementStage, surface: HeldSurface, 
         movable.append((f"{number}.translation", poses.translation, stage.pose_rate / 5))
         movable.append((f"{number}.rotation", poses.rotation, stage.pose_rate))
         movable.append((f"{number}.shape", poses.shape_change, stage.pose_rate * 5))
-    optimiser = NamedAdam(movable)
+    optimiser = NamedAdam([entry for entry in movable if stage.turns_object or entry[0] != "object_rotation"])
     starts = {name: parameter.detach().clone() for name, parameter, _ in movable}
     hands = [_HandTerms.begin(number, scene, surface, evidence) for number in range(len(scene.hands()))]
     history = []

@@ -12,7 +12,7 @@ from torch import Tensor
 from hoifield.errors import InternalError
 from hoifield.fitting.adam import NamedAdam
 from hoifield.fitting.frame_pixels import FramePixels, PixelBatch
-from hoifield.fitting.hidden_surface import bend_loss, find_hidden
+from hoifield.fitting.hidden_surface import bend_loss, find_hidden, like_hull_loss
 from hoifield.fitting.imagined_views import Imagination, ImaginedRays, imagine_unseen, imagined_loss
 from hoifield.fitting.parameter_groups import parameters_of
 from hoifield.fitting.schedule import rate_factor, surface_width
@@ -109,6 +109,8 @@ def take_field_step(
         losses["imagined"] = stage.weights.imagined * fading(progress) * imagined_loss(scene.object_distance, imagined, IMAGINED_RAYS, generator)
     if hidden is not None:
         losses["smooth_surface"] = stage.weights.smooth_surface * bend_loss(scene.object_distance, hidden, generator)
+        if scene.hull is not None and stage.weights.like_hull > 0:
+            losses["like_hull"] = stage.weights.like_hull * like_hull_loss(scene.object_distance, scene.hull, hidden, generator)
     total = torch.stack(list(losses.values())).sum()
     optimiser.zero_grad()
     total.backward()

@@ -26,6 +26,8 @@ class FieldLossWeights:
     beyond_hull: float = 0.0
     """Of matter outside of the first hull, where poses are good enough to believe that: what hides beside the hand in every frame else grows
     there."""
+    like_hull: float = 0.0
+    """Of surface that no frame shows off that of the first hull."""
     depth: float = 0.05
     """Of measured points of the object off its surface, where a sensor gave any. At four times as much, points of frames whose poses are
     degrees off smear the surface (experiments/12_depth)."""
@@ -92,6 +94,8 @@ class PlacementStage:
     """Of the object's jitter."""
     small_motion: float = 0.01
     pose_rate: float = 1e-3
+    turns_object: bool = True
+    """Whether the object's rotation is free; else it only moves."""
 
 
 Stage = FieldStage | PlacementStage

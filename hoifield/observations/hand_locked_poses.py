@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
@@ -15,6 +14,8 @@ from hoifield.observations.visual_hull import SilhouetteEvidence, object_pixels
 PALM_PULL = 0.06
 """Metres: how far the object's centre may sit from the palm before the prior weighs as much as a sight line 15 mm off."""
 SIGHT_LINE = 0.015
+WIDE_VIEW = 70.0
+"""Degrees of viewing directions from which silhouettes bound the depth by themselves."""
 
 
 @dataclass(frozen=True)
@@ -118,26 +119,6 @@ def object_radius(evidence: SilhouetteEvidence, T_camera_object: Float[np.ndarra
     return float(np.clip(1.15 * np.percentile(reach, 80), 0.02, 0.5)) if len(reach) else 0.1
 
 
-def object_depths(evidence: SilhouetteEvidence, T_camera_object: Float[np.ndarray, "frame 4 4"]) -> Float[np.ndarray, "frame"]:
-    """How deep the object may be along the view in each frame, metres: as thick as it looks, or by how much it looks foreshortened.
-
-    Thick is the upper quartile over the frames of the shorter side of its pixels' tightest box. A blade of 20 cm that looks 10 cm long points
-    17 cm into the picture (the root of the difference of the squares; hidden by the hand it may look short without that).
-    """
-    sides = np.full((len(evidence.labels), 2), np.nan)
-    for frame, (label, pose) in enumerate(zip(evidence.labels, T_camera_object, strict=True)):
-        pixels = object_pixels(label)
-        if len(pixels) < 12 or not np.isfinite(pose).all():
-            continue
-        sides[frame] = np.sort(cv2.minAreaRect(pixels.astype(np.float32))[1]) * pose[2, 3] / evidence.camera.K[0, 0]
-    seen = np.isfinite(sides[:, 0])
-    if not seen.any():
-        return np.full(len(sides), 0.1)
-    thickness, longest = np.percentile(sides[seen, 0], 75), np.percentile(sides[seen, 1], 95)
-    foreshortened = np.sqrt(np.maximum(longest**2 - np.where(seen, sides[:, 1], longest) ** 2, 0.0))
-    return np.asarray(np.maximum(thickness, foreshortened))
-
-
 def view_span(T_camera_object: Float[np.ndarray, "frame 4 4"]) -> float:
     """Largest angle (degrees) between two directions from which the camera sees the object; turns about the view do not count."""
     T = T_camera_object[np.isfinite(T_camera_object).all((1, 2))]
@@ -146,6 +127,11 @@ def view_span(T_camera_object: Float[np.ndarray, "frame 4 4"]) -> float:
     towards = -np.einsum("fji,fj->fi", T[:, :3, :3], T[:, :3, 3])
     towards /= np.linalg.norm(towards, axis=1, keepdims=True)
     return float(np.degrees(np.arccos(np.clip((towards @ towards.T).min(), -1.0, 1.0))))
+
+
+def shows_few_sides(T_camera_object: Float[np.ndarray, "frame 4 4"]) -> bool:
+    """Whether silhouettes leave open how deep the object is, so that a part of its shape must be imagined."""
+    return view_span(T_camera_object) < WIDE_VIEW
 
 
 def lock_to_hand(

@@ -39,6 +39,8 @@ class RefinedPoses:
 
     T_camera_object: Float[np.ndarray, "frame 4 4"]
     hull: HullGrid
+    carve: CarveConfig
+    """How that was carved."""
     silhouette_iou: Float[np.ndarray, "frame"]
     colour_residual: Float[np.ndarray, "frame"]
     """Median RGB distance of object pixels to the hull's mean colour; NaN without images."""
@@ -64,19 +66,19 @@ def refine_poses(evidence: SilhouetteEvidence, start: Float[np.ndarray, "frame 4
     softness = np.geomspace(first_share, final.background_share, config.rounds)
     sizes = np.linspace(FIRST_NODES, LAST_NODES, config.rounds).astype(int)
     for share, size in zip(softness, sizes, strict=True):
-        hull = _sized_hull(evidence, compose_offset(start, offset), radius, replace(carve, background_share=float(share), resolution=int(size)), rays)
+        hull = carve_sized(evidence, compose_offset(start, offset), radius, replace(carve, background_share=float(share), resolution=int(size)), rays)
         if hull is None:
             return None
         offset = align_to_hull(evidence, rays, hull, start, offset, config, gauge_fixed=True)
     poses = compose_offset(start, offset)
     final = replace(_firmest(evidence, poses, radius, firm, rays) if config.thin else firm, resolution=CarveConfig.resolution)
-    hull = _sized_hull(evidence, poses, radius, final, rays)
+    hull = carve_sized(evidence, poses, radius, final, rays)
     if hull is None:
         return None
-    return RefinedPoses(poses, hull, _held_out_agreement(evidence, poses, radius, final, rays), _colour_residuals(hull, evidence, poses, rays))
+    return RefinedPoses(poses, hull, final, _held_out_agreement(evidence, poses, radius, final, rays), _colour_residuals(hull, evidence, poses, rays))
 
 
-def _sized_hull(
+def carve_sized(
     evidence: SilhouetteEvidence, poses: Float[np.ndarray, "frame 4 4"], radius: float, carve: CarveConfig, rays: SilhouetteRays
 ) -> HullGrid | None:
     """The hull under these poses that the median contour ray grazes."""
@@ -86,7 +88,7 @@ def _sized_hull(
 
 def _explained(evidence: SilhouetteEvidence, poses: Float[np.ndarray, "frame 4 4"], radius: float, carve: CarveConfig, rays: SilhouetteRays) -> float:
     """Median agreement of the silhouettes with the hull carved from them; 0 where it vanishes."""
-    hull = _sized_hull(evidence, poses, radius, carve, rays)
+    hull = carve_sized(evidence, poses, radius, carve, rays)
     return 0.0 if hull is None else float(np.nanmedian(agreement(hull, evidence, poses)))
 
 
@@ -113,9 +115,10 @@ def _align_fattened(
     for share in FATTENED:
         pixels = share * pixels_of_radius
         fat = fatten(evidence, pixels)
+        fat = replace(fat, imagined=None if fat.imagined is None else fat.imagined.let_out(share * radius))
         rays, coarse = gather_rays(fat, config.seed), replace(config, contour_pixels=max(config.contour_pixels, BLUR * pixels))
         for _ in range(FAT_ROUNDS):
-            hull = _sized_hull(fat, compose_offset(start, offset), (1 + share) * radius, carve, rays)
+            hull = carve_sized(fat, compose_offset(start, offset), (1 + share) * radius, carve, rays)
             if hull is None:
                 return offset
             offset = align_to_hull(fat, rays, hull, start, offset, coarse, gauge_fixed=True)

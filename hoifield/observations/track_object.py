@@ -12,8 +12,9 @@ from hoifield.clip.clip import Clip
 from hoifield.geometry.cameras import Camera
 from hoifield.geometry.mesh import Mesh
 from hoifield.geometry.mesh_distance import MeshDistance
+from hoifield.observations.complete_hull import imagine_shape
 from hoifield.observations.frame_masks import LEFT_HAND, OBJECT, RIGHT_HAND, FrameMasks
-from hoifield.observations.hand_locked_poses import HandLockedPoses, lock_to_hand, object_depths, view_span
+from hoifield.observations.hand_locked_poses import HandLockedPoses, lock_to_hand, shows_few_sides
 from hoifield.observations.hand_track import HandTrack
 from hoifield.observations.measure_by_depth import carve_by_depth, object_depth_ratio, scale_hull
 from hoifield.observations.motion_features import feature_size, gather_features
@@ -21,12 +22,12 @@ from hoifield.observations.motion_poses import MotionConfig, find_motion_poses
 from hoifield.observations.motion_program import median_features
 from hoifield.observations.object_track import ObjectTrack, PoseSource
 from hoifield.observations.pose_offsets import compose_offset, fill_between, offset_between
-from hoifield.observations.refine_poses import RefinedPoses, refine_poses
+from hoifield.observations.refine_poses import RefinedPoses, carve_sized, refine_poses
 from hoifield.observations.refine_silhouettes import RefineConfig, agreement, align_to_hull, gather_rays, hull_colours
 from hoifield.observations.rigid_grasp import RigidGraspSettings, follow_rigid_grasp
 from hoifield.observations.sensor_depth import SensorDepth
 from hoifield.observations.trim_hull import trim_unseen
-from hoifield.observations.visual_hull import HullGrid, SilhouetteEvidence, gather_evidence, hand_depth_maps, hull_mesh, take_frames
+from hoifield.observations.visual_hull import CarveConfig, HullGrid, SilhouetteEvidence, gather_evidence, hand_depth_maps, hull_mesh, take_frames
 
 LEAST_SHARE = 3e-4
 """Share of the picture that an object must fill in a frame to say anything."""
@@ -40,10 +41,10 @@ RIGID_MARGIN = 0.003
 """Metres of doubt about the depth of a hand that all frames agree on; a quarter of that of a hand fitted frame by frame."""
 LOOSE_SMOOTHING = 1.5
 """Frames, of poses that a hand fitted frame by frame gives."""
-WIDE_VIEW = 70.0
-"""Degrees of viewing directions from which silhouettes bound the depth by themselves."""
-DEPTH_SHARE = 0.65
-"""Of the depth that it may have: how far the object reaches before and behind its centre where nothing else bounds that."""
+FARTHER = 1.3
+"""Times the radius that is seen, within which what is imagined is believed: a bottle filmed from its neck is longer than it looks."""
+IMAGINED_FROM = CarveConfig(background_share=0.05)
+"""How the network is shown what silhouettes leave open."""
 VOLUME_SPACING = 0.003
 """Metres between the nodes of a hand's volume; half of a finger is 8 mm thick."""
 LEAST_MOTION = 0.3
@@ -101,7 +102,7 @@ def pose_actor(hand: HandTrack) -> PosedActor:
 
 
 def _hand_volume(actor: PosedActor, centre: Float[np.ndarray, "3"]) -> HullGrid:
-    """Signed distances to a hand that is the same in every frame, in the object frame whose origin is `centre` in the hand frame."""
+    """Signed distances to the hand of the first posed frame, in the object frame whose origin is `centre` in the hand frame."""
     frame = int(np.flatnonzero(np.isfinite(actor.vertices[:, 0, 0]))[0])
     T = actor.track.T_camera_hand[frame]
     vertices = (actor.vertices[frame] - T[:3, 3]) @ T[:3, :3] - centre
@@ -122,6 +123,20 @@ def held_unseen(hand: HandTrack, masks: FrameMasks) -> Bool[np.ndarray, "frame"]
     for frame in np.flatnonzero(~hand.observed):
         held[frame] = bool((ndimage.binary_dilation(masks.labels[frame] == label, iterations=2) & (masks.labels[frame] == OBJECT)).any())
     return held
+
+
+def _imagine(evidence: SilhouetteEvidence, poses: Float[np.ndarray, "frame 4 4"], hand: HullGrid) -> SilhouetteEvidence:
+    """The evidence with what a network imagines behind it."""
+    return replace(evidence, imagined=imagine_shape(evidence, poses, hand, IMAGINED_FROM))
+
+
+def _finished_hull(found: RefinedPoses, evidence: SilhouetteEvidence, hand: HullGrid, radius: float, seed: int) -> HullGrid:
+    """The hull of the refined poses: with what is imagined of them, or, where nothing is imagined, without what nobody saw."""
+    poses = found.T_camera_object
+    if evidence.imagined is None:
+        return trim_unseen(found.hull, evidence, poses)
+    again = _imagine(evidence, poses, hand)
+    return carve_sized(again, poses, FARTHER * radius, found.carve, gather_rays(again, seed)) or found.hull
 
 
 def _read_images(clip: Clip, frames: np.ndarray, size: tuple[int, int]) -> UInt8[np.ndarray, "chosen height width 3"]:
@@ -158,7 +173,7 @@ def _follow_motion(evidence: SilhouetteEvidence, start: np.ndarray, segment: np.
     poses[main], poses[~main] = first.T_camera_object, compose_offset(start[~main], offset)
     iou[main], iou[~main] = first.silhouette_iou, agreement(first.hull, rest, poses[~main])
     if np.nanmean(iou[~main]) < FITTING_SHARE * np.nanmean(iou[main]):
-        return RefinedPoses(poses, first.hull, iou, residual)
+        return RefinedPoses(poses, first.hull, first.carve, iou, residual)
     return refine_poses(evidence, poses, radius, stiff)
 
 
@@ -252,12 +267,13 @@ def track_object(
     evidence = _evidence(clip, camera, actor, masks, anchors)
     locked: HandLockedPoses = lock_to_hand(evidence, hand, actor.palm, usable, sigma=LOOSE_SMOOTHING if rigid is None else 0.0)
     guess = locked.T_camera_object
-    if view_span(guess[anchors]) < WIDE_VIEW:
-        evidence = replace(evidence, half_depth=DEPTH_SHARE * object_depths(evidence, guess[anchors]))
+    volume = _hand_volume(actor, locked.centre)
+    evidence = replace(evidence, hand_volume=None if rigid is None else volume)
+    if shows_few_sides(guess[anchors]):
+        evidence = _imagine(evidence, guess[anchors], volume)
     if rigid is None:
         best, chosen = refine_poses(evidence, guess[anchors], locked.radius, RefineConfig(seed=seed)), np.zeros(len(anchors), bool)
     else:
-        evidence = replace(evidence, hand_volume=_hand_volume(actor, locked.centre))
         best, chosen = _follow_motion(evidence, guess[anchors], np.zeros(len(anchors), int), locked.radius, seed), np.ones(len(anchors), bool)
     if best is None:
         return None
@@ -268,10 +284,11 @@ def track_object(
         if (motion.segment >= 0).mean() >= LEAST_MOTION and (segment >= 0).any():
             filled = guess.copy()
             filled[frames] = fill_between(guess[frames], motion.T_camera_object, frames)
-            moved = _follow_motion(evidence, filled[anchors], segment, locked.radius, seed)
+            believed = evidence if evidence.imagined is None else _imagine(evidence, filled[anchors], volume)
+            moved = _follow_motion(believed, filled[anchors], segment, locked.radius, seed)
             if moved is not None and _is_better(moved, first, segment >= 0):
                 best, chosen, guess = moved, chosen | (segment >= 0), filled
-    best = replace(best, hull=trim_unseen(best.hull, evidence, best.T_camera_object))
+    best = replace(best, hull=_finished_hull(best, evidence, volume, locked.radius, seed))
     if depth is not None:
         best, guess = _measured(best, guess, evidence, depth)
     chosen = chosen & (best.silhouette_iou >= TRUSTED_SHARE * np.nanmedian(best.silhouette_iou))

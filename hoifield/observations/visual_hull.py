@@ -36,6 +36,10 @@ class HullGrid:
         """Enclosed volume, cubic metres."""
         return float((self.signed_distance < 0).sum()) * self.spacing**3
 
+    def let_out(self, metres: float) -> "HullGrid":
+        """The hull that reaches so much farther on every side."""
+        return replace(self, signed_distance=self.signed_distance - np.float32(metres))
+
     def at(self, points: Float[np.ndarray, "point 3"]) -> Float[np.ndarray, "point"]:
         """The distances there, metres; far outside the grid, infinite."""
         return ndimage.map_coordinates(self.signed_distance, ((points - self.lower) / self.spacing).T, order=1, cval=np.inf)
@@ -56,9 +60,9 @@ class SilhouetteEvidence:
     images: UInt8[np.ndarray, "frame height width 3"] | None
     hand_depth: UInt16[np.ndarray, "frame height width"]
     """Millimetres to the tracked hand's front surface, 0 where it is not (all of 0 without a hand)."""
-    half_depth: Float[np.ndarray, "frame"] | None = None
-    """Metres before and behind the object frame's origin, along the view, within which most frames place the object: where a clip shows
-    few sides, silhouettes leave the depth open, and an object is taken to be no deeper than it is thick or foreshortened."""
+    imagined: HullGrid | None = None
+    """Distances to what a network imagines of the object, in the object frame: where a clip shows few sides, silhouettes leave open how deep
+    the object is, and what lies outside of this is not believed to belong to it."""
     hand_volume: HullGrid | None = None
     """Distances to a hand that holds the object still, in the object frame: what it fills, the object does not."""
 
@@ -125,7 +129,6 @@ def take_frames(evidence: SilhouetteEvidence, chosen: Bool[np.ndarray, "frame"])
         weight=evidence.weight[chosen],
         images=images,
         hand_depth=evidence.hand_depth[chosen],
-        half_depth=None if evidence.half_depth is None else evidence.half_depth[chosen],
     )
 
 
@@ -142,7 +145,7 @@ def hand_depth_maps(
 
 
 @njit(parallel=True, cache=True)
-def _carve_nodes(lower, spacing, shape, rotation, translation, intrinsics, labels, distance, hand_depth, weight, background_share, hand_margin, half_depth):  # type: ignore[no-untyped-def]
+def _fill_nodes(lower, spacing, shape, rotation, translation, intrinsics, labels, distance, hand_depth, weight, background_share, hand_margin):  # type: ignore[no-untyped-def]
     """Robust signed value (metres), object votes and visible weight of every node."""
     fx, fy, cx, cy = intrinsics
     frames, height, width = labels.shape
@@ -156,16 +159,11 @@ def _carve_nodes(lower, spacing, shape, rotation, translation, intrinsics, label
                 x, y, z = lower[0] + spacing * i, lower[1] + spacing * j, lower[2] + spacing * k
                 held = 0
                 seen = 0.0
-                present = 0.0
-                deep = 0.0
                 for f in range(frames):
                     r = rotation[f]
                     depth = r[2, 0] * x + r[2, 1] * y + r[2, 2] * z + translation[f, 2]
                     if depth < 0.02:
                         continue
-                    present += weight[f]
-                    if abs(depth - translation[f, 2]) > half_depth[f]:
-                        deep += weight[f]
                     u = fx * (r[0, 0] * x + r[0, 1] * y + r[0, 2] * z + translation[f, 0]) / depth + cx
                     v = fy * (r[1, 0] * x + r[1, 1] * y + r[1, 2] * z + translation[f, 1]) / depth + cy
                     if u < 0.5 or v < 0.5 or u >= width - 0.5 or v >= height - 0.5:
@@ -200,8 +198,6 @@ def _carve_nodes(lower, spacing, shape, rotation, translation, intrinsics, label
                     total += top_weight[slot]
                     if total > background_share * seen:
                         break
-                if deep > 0.5 * present:
-                    field[i, j, k] = max(field[i, j, k], 0.5 * spacing)
     return field, votes
 
 
@@ -248,30 +244,41 @@ def _signed_grid(field: Float[np.ndarray, "x y z"], votes: Float[np.ndarray, "x 
     return ndimage.gaussian_filter(signed, 0.6).astype(np.float32)
 
 
+def carve_nodes(
+    evidence: SilhouetteEvidence, poses: Float[np.ndarray, "frame 4 4"], lower: Float[np.ndarray, "3"], shape: tuple[int, int, int], spacing: float,
+    config: CarveConfig
+) -> tuple[Float[np.ndarray, "x y z"], Float[np.ndarray, "x y z"]]:  # fmt: skip
+    """What the silhouettes say of every node of a grid of the object frame: a robust signed value (metres, negative inside, UNSEEN where no
+    frame says anything), and the weight of the frames that see it on the object. `poses` are T_camera_object; frames without one are left out."""
+    K = evidence.camera.K
+    usable = np.isfinite(poses).all((1, 2)) & (evidence.weight > 0)
+    field, votes = _fill_nodes(
+        lower.astype(np.float64), float(spacing), shape,
+        np.ascontiguousarray(poses[usable, :3, :3]), np.ascontiguousarray(poses[usable, :3, 3]), (K[0, 0], K[1, 1], K[0, 2], K[1, 2]),
+        evidence.labels[usable], evidence.distance[usable], evidence.hand_depth[usable], evidence.weight[usable].astype(np.float32),
+        float(config.background_share), float(config.hand_margin),
+    )  # fmt: skip
+    return field, votes
+
+
 def carve_box(
     evidence: SilhouetteEvidence, poses: Float[np.ndarray, "frame 4 4"], box: Float[np.ndarray, "2 3"], spacing: float, radius: float, config: CarveConfig
 ) -> HullGrid | None:
     """The hull inside one axis-aligned box (lower, upper corner) of the object frame and within `radius` of its origin; None where nothing
     survives. `poses` are T_camera_object."""
     lower, upper = box
-    shape = np.ceil((upper - lower) / spacing).astype(np.int64) + 1
-    K = evidence.camera.K
-    usable = np.isfinite(poses).all((1, 2)) & (evidence.weight > 0)
-    if not usable.any():
+    shape = np.ceil((upper - lower) / spacing).astype(int) + 1
+    total = float(evidence.weight[np.isfinite(poses).all((1, 2))].sum())
+    if total == 0:
         return None
-    weight = evidence.weight[usable].astype(np.float32)
-    half_depth = np.full(len(weight), np.inf) if evidence.half_depth is None else evidence.half_depth[usable]
-    field, votes = _carve_nodes(
-        lower.astype(np.float64), float(spacing), (int(shape[0]), int(shape[1]), int(shape[2])),
-        np.ascontiguousarray(poses[usable, :3, :3]), np.ascontiguousarray(poses[usable, :3, 3]), (K[0, 0], K[1, 1], K[0, 2], K[1, 2]),
-        evidence.labels[usable], evidence.distance[usable], evidence.hand_depth[usable], weight,
-        float(config.background_share), float(config.hand_margin), half_depth,
-    )  # fmt: skip
+    field, votes = carve_nodes(evidence, poses, lower, (int(shape[0]), int(shape[1]), int(shape[2])), spacing, config)
     offsets = np.indices(field.shape).reshape(3, -1).T * spacing + lower
     if evidence.hand_volume is not None:
         field = np.maximum(field, -config.hand_skin - evidence.hand_volume.at(offsets).reshape(field.shape).astype(np.float32))
+    if evidence.imagined is not None:
+        field = np.maximum(field, np.minimum(evidence.imagined.at(offsets), 3 * spacing).reshape(field.shape).astype(np.float32))
     votes[(np.linalg.norm(offsets, axis=1) > radius).reshape(field.shape)] = -1.0
-    signed = _signed_grid(field, votes, config.object_share * float(weight.sum()), spacing)
+    signed = _signed_grid(field, votes, config.object_share * total, spacing)
     return None if signed is None else HullGrid(signed, np.asarray(lower, float), float(spacing))
 
 

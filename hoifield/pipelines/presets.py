@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, assert_never
 
 from hoifield.fitting.stage import FieldLossWeights, FieldStage, ParameterGroup, PlacementStage, Stage
+from hoifield.observations.hand_locked_poses import shows_few_sides
 from hoifield.observations.observations import Observations
 from hoifield.scene.initialise import SceneConfig
 
@@ -27,6 +28,8 @@ KNOWN_SHAPE_STEPS = 600
 """That teach the field a template, which nothing corrects later."""
 SMOOTH = 0.03
 """Weight of how much the surface bends where no frame shows it; the more, the fatter blades get (decision 0022)."""
+LIKE_HULL = 0.1
+"""Weight of hidden surface off the first hull where that was imagined (decision 0024)."""
 EVERYTHING: tuple[ParameterGroup, ...] = ("object_shape", "object_colour", "object_pose", "hand_root", "hand_surface", "background")
 
 FIELD_CURVES = ("total", "colour", "label", "depth_order", "interpenetration", "smooth_motion")
@@ -98,6 +101,21 @@ def for_loose_poses(preset: Preset) -> Preset:
     return replace(preset, stages=tuple(stages), scene=replace(preset.scene, finest_resolution=64))
 
 
+def for_few_sides(preset: Preset) -> Preset:
+    """The preset for an object of which few sides are seen, and the others were imagined: these stay near what was imagined, and the last
+    placement, for which fingers must touch them, does not turn the object."""
+    stages: list[Stage] = []
+    for stage in preset.stages:
+        match stage:
+            case FieldStage():
+                stages.append(replace(stage, weights=replace(stage.weights, like_hull=LIKE_HULL)))
+            case PlacementStage():
+                stages.append(replace(stage, turns_object=stage is not preset.stages[-1]))
+            case _:
+                assert_never(stage)
+    return replace(preset, stages=tuple(stages))
+
+
 def for_known_shape(preset: Preset) -> Preset:
     """The preset for an object whose shape was given: it is held, and colours have a grid of their own, since they cannot bend the shape's."""
     stages: list[Stage] = []
@@ -118,6 +136,8 @@ def preset_for(preset: Preset, observations: Observations) -> Preset:
     track = observations.object_track
     if not posed_by_motion(observations):
         preset = for_loose_poses(preset)
+    elif track is not None and track.known_shape is None and shows_few_sides(track.T_camera_object):
+        preset = for_few_sides(preset)
     return for_known_shape(preset) if track is not None and track.known_shape is not None else preset
 
 

@@ -3,6 +3,8 @@
 from functools import lru_cache
 from pathlib import Path
 
+import torch
+
 from hoifield.priors.eyes_network import EyesNetwork
 from hoifield.priors.pretrained import find_pretrained, read_pretrained
 
@@ -19,4 +21,4 @@ def read_eyes(path: Path) -> EyesNetwork:
     """The network with the weights of a file."""
     network = EyesNetwork()
     read_pretrained(path, network)
-    return network
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]

@@ -62,4 +62,4 @@ def read_geometry_prior(path: Path) -> GeometryPrior:
     """The network with the weights of a file, and its card."""
     network = GeometryNetwork()
     read_pretrained(path, network)
-    return GeometryPrior(network, read_card(path))
+    return GeometryPrior(network.to(memory_format=torch.channels_last), read_card(path))  # type: ignore[call-overload]

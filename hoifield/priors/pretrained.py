@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from hoifield.errors import MissingInput, RefusedInput
@@ -43,7 +42,6 @@ def read_pretrained(path: Path, network: nn.Module) -> None:
     read_card(path)
     weights, _ = read_tensors(path)
     network.load_state_dict({name: value.float() if value.is_floating_point() else value for name, value in weights.items()})
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     network.eval().requires_grad_(False)
 
 

@@ -14,12 +14,16 @@ from hoifield.fields.hash_grid_layout import HashGridLayout
 from hoifield.fields.radiance_field import BackgroundField
 from hoifield.geometry.cameras import Camera
 from hoifield.geometry.mesh_distance import MeshDistance
+from hoifield.observations.hand_locked_poses import shows_few_sides
 from hoifield.observations.object_track import ObjectTrack
 from hoifield.observations.observations import Observations
 from hoifield.scene.actor_entity import ActorEntity
 from hoifield.scene.frame_table import FrameTable, HandPoses, ObservedHand
-from hoifield.scene.hull_bound import HullBound
+from hoifield.scene.hull_bound import HullBound, reach_before
 from hoifield.scene.scene import Scene
+
+LOOKED_FROM = 11
+"""Frames that say what lies before the first hull."""
 
 
 @dataclass(frozen=True)
@@ -118,4 +122,8 @@ def _hull_field(track: ObjectTrack, config: SceneConfig) -> tuple[DistanceField,
     values = torch.tensor(distance.reshape((resolution,) * 3), dtype=torch.float32)
     bound = HullBound(values, torch.tensor(centre - half_size, dtype=torch.float32), spacing)
     field.start_from_grid(bound.values, bound.lower, spacing, config.hull_steps, config.seed)
-    return field, bound
+    posed = track.T_camera_object[np.isfinite(track.T_camera_object).all((1, 2))]
+    if not shows_few_sides(posed):
+        return field, bound
+    looked_from = posed[np.linspace(0, len(posed) - 1, LOOKED_FROM).round().astype(int)]
+    return field, reach_before(bound, torch.tensor(looked_from, dtype=torch.float32))

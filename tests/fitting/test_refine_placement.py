@@ -109,6 +109,16 @@ def test_an_exact_scene_stays_where_it_is_but_for_settling_into_the_palm():
     assert float(nearest_of_zones(scene).min()) > -0.0035
 
 
+def test_a_stage_that_does_not_turn_the_object_only_moves_it():
+    for turns in (True, False):
+        scene = displaced(-8.0)
+        with torch.no_grad():
+            scene.frames.observed_T_camera_object[:, 0, 3] -= 0.01
+        refined(scene, replace(EVERYTHING, steps=20, turns_object=turns))
+        assert bool((scene.frames.object_rotation.detach() != 0).any()) == turns
+        assert float(scene.frames.object_translation.detach()[:, 0].mean()) > 0.001
+
+
 def test_placement_repeats_to_the_last_bit_and_leaves_the_fields_alone():
     first, second = displaced(5.0), displaced(5.0)
     short = replace(EVERYTHING, steps=4)

@@ -70,7 +70,7 @@ def test_matter_beyond_the_hull_counts_only_where_the_stage_says_so():
 
     def losses_of(weight: float, shrunk: float) -> dict[str, torch.Tensor]:
         scene = tiny_scene()
-        scene.hull = replace(scene.hull, values=scene.hull.values + shrunk)
+        scene.hull = replace(scene.hull, values=scene.hull.values + shrunk, before=None)
         stage = replace(STAGE, weights=replace(STAGE.weights, beyond_hull=weight))
         with torch.no_grad():
             return field_losses(scene, stage, batch, read_object_grid(scene), SamplingConfig(0.0005, 16, 8), torch.Generator().manual_seed(0))

@@ -8,7 +8,6 @@ from hoifield.geometry.cameras import Camera
 from hoifield.geometry.rotations import matrix_from_axis_angle
 from hoifield.observations import refine_poses as refinement
 from hoifield.observations.frame_masks import BACKGROUND, OBJECT, RIGHT_HAND
-from hoifield.observations.hand_locked_poses import object_depths
 from hoifield.observations.pose_offsets import compose_offset
 from hoifield.observations.refine_poses import refine_poses
 from hoifield.observations.refine_silhouettes import RefineConfig
@@ -65,10 +64,3 @@ def test_fat_covers_background_by_so_many_pixels_and_never_a_hand() -> None:
     assert (fat.labels[0, 30, 21:25] == OBJECT).all() and fat.labels[0, 30, 20] == BACKGROUND
     assert (fat.labels[labels == RIGHT_HAND] == RIGHT_HAND).all()
     assert fat.distance[0, 30, 20] == 0.5 * DISTANCE_UNIT
-
-
-def test_a_blade_may_be_as_deep_as_it_looks_foreshortened_and_a_cube_as_thick_as_it_is() -> None:
-    angles = np.radians([0.0, 0.0, 30.0, 60.0])
-    poses = turned(np.stack([0 * angles, angles, 0 * angles], 1))
-    assert np.allclose(object_depths(draw_box(BLADE, poses, CAMERA), poses)[2:], 0.20 * np.sin(angles[2:]), atol=0.02)
-    assert np.allclose(object_depths(draw_box((0.05, 0.05, 0.05), poses[:2], CAMERA), poses[:2]), 0.05, atol=0.006)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from hoifield.fitting.stage import FieldStage, PlacementStage, last_width
-from hoifield.pipelines.presets import EVERYTHING, build_preset, choose_curves, for_known_shape, for_loose_poses
+from hoifield.pipelines.presets import EVERYTHING, build_preset, choose_curves, for_few_sides, for_known_shape, for_loose_poses
 
 
 def test_finer_presets_do_more_of_everything():
@@ -45,7 +45,7 @@ def test_the_seed_reaches_the_scene_and_changes_nothing_else():
 def test_every_preset_has_the_stages_that_runs_are_compared_by():
     for name in ("nano", "draft", "standard", "fine"):
         preset = build_preset(name, 0)  # type: ignore[arg-type]
-        for stages in (preset.stages, for_loose_poses(preset).stages):
+        for stages in (preset.stages, for_loose_poses(preset).stages, for_few_sides(preset).stages):
             assert [stage.name for stage in stages] == list(choose_curves())
 
 
@@ -58,3 +58,16 @@ def test_a_known_shape_is_held_in_every_stage_and_nothing_else_is():
             after = replace(after, free=before.free)
         assert after == before
     assert held.scene.colour_table_size > 0, "colours can no longer lean on the shape's features"
+
+
+def test_where_few_sides_are_seen_hidden_surface_is_held_and_the_last_placement_turns_nothing():
+    preset = build_preset("draft", 0)
+    turned = []
+    for before, after in zip(preset.stages, for_few_sides(preset).stages, strict=True):
+        if isinstance(before, FieldStage) and isinstance(after, FieldStage):
+            assert before.weights.like_hull == 0.0 < after.weights.like_hull
+            assert replace(after, weights=before.weights) == before
+        if isinstance(after, PlacementStage):
+            turned.append(after.turns_object)
+            assert replace(after, turns_object=True) == before
+    assert turned == [True, False]
