@@ -36,7 +36,7 @@ STEPS = (
     "observations.find_masks.smooth_labels",
     "pipelines.observe.correct_hand_masks",
     "pipelines.observe.track_object",
-    "observations.track_object._evidence",
+    "observations.track_object.gather_clip_evidence",
     "observations.track_object.lock_to_hand",
     "observations.track_object.refine_poses",
     "observations.refine_silhouettes.carve_hull",

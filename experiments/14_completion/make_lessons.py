@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from hoifield.actors.choose_actor import load_actor
+from hoifield.priors.completion_network import CLIPPED
 from hoifield.synthetic.completion_lessons import HeldHull, draw_completion_lesson
 from hoifield.synthetic.held_scenes import read_scenes
 
@@ -38,7 +39,7 @@ def main() -> None:
             if lesson is not None:
                 lessons.append(lesson)
         channels = np.stack([np.round(lesson.channels * SCALE) for lesson in lessons]).astype(np.int8)
-        distance = np.stack([np.round(lesson.distance * SCALE / 3) for lesson in lessons]).astype(np.int8)
+        distance = np.stack([np.round(lesson.distance * (SCALE / CLIPPED)) for lesson in lessons]).astype(np.int8)
         np.savez(path, channels=channels, distance=distance)
         print(f"shard {shard}", flush=True)
 

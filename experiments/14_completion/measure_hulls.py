@@ -18,27 +18,17 @@ from hoifield.datasets.read_truth import read_truth
 from hoifield.evaluation.align import align_surfaces
 from hoifield.evaluation.shape_metrics import compare_surfaces
 from hoifield.geometry.mesh import Mesh
-from hoifield.geometry.mesh_distance import MeshDistance
 from hoifield.observations.complete_hull import imagine_shape
 from hoifield.observations.hand_locked_poses import object_radius, view_span
 from hoifield.observations.observations_folder import load_observations
 from hoifield.observations.refine_poses import carve_sized
 from hoifield.observations.refine_silhouettes import gather_rays
-from hoifield.observations.track_object import IMAGINED_FROM, RIGID_MARGIN, VOLUME_SPACING, holding_hand, pose_actor
+from hoifield.observations.track_object import FARTHER, IMAGINED_FROM, RIGID_MARGIN, VOLUME_SPACING, gather_clip_evidence, holding_hand, pose_actor
 from hoifield.observations.trim_hull import trim_unseen
-from hoifield.observations.visual_hull import CarveConfig, HullGrid, SilhouetteEvidence, gather_evidence, hand_depth_maps, hull_mesh
+from hoifield.observations.visual_hull import CarveConfig, HullGrid, SilhouetteEvidence, hull_mesh
 
 CARVE = CarveConfig(background_share=0.05, hand_margin=RIGID_MARGIN)
 FRAMES = 60
-
-
-def hand_volume(vertices, faces, pose):
-    """Distances to the posed hand in the object frame of that pose."""
-    local = (vertices - pose[:3, 3]) @ pose[:3, :3]
-    lower, upper = local.min(0) - 3 * VOLUME_SPACING, local.max(0) + 3 * VOLUME_SPACING
-    shape = np.ceil((upper - lower) / VOLUME_SPACING).astype(int) + 1
-    points = np.indices(shape).reshape(3, -1).T * VOLUME_SPACING + lower
-    return HullGrid(MeshDistance(local, faces).closest(points).signed_distance.reshape(shape), lower, VOLUME_SPACING)
 
 
 def describe(hull: HullGrid | None, truth: Mesh) -> str:
@@ -52,7 +42,7 @@ def describe(hull: HullGrid | None, truth: Mesh) -> str:
 
 def measure(name: str, evidence: SilhouetteEvidence, poses, hand: HullGrid, truth: Mesh) -> None:
     """One line."""
-    radius, rays = 1.3 * object_radius(evidence, poses), gather_rays(evidence, 0)
+    radius, rays = FARTHER * object_radius(evidence, poses), gather_rays(evidence, 0)
     known = replace(evidence, hand_volume=hand)
     alone = carve_sized(known, poses, radius, CARVE, rays)
     scores = {"silhouettes": describe(None if alone is None else trim_unseen(alone, known, poses), truth)}
@@ -71,15 +61,12 @@ def main() -> None:
         actor = pose_actor(hand)
         frames = np.flatnonzero(np.isfinite(track.T_camera_object).all((1, 2)) & hand.posed & np.isfinite(truth.T_camera_object).all((1, 2)))
         frames = frames[np.unique(np.linspace(0, len(frames) - 1, min(len(frames), FRAMES)).round().astype(int))]
-        height, width = found.masks.labels.shape[1:]
-        depth = hand_depth_maps(actor.vertices[frames].astype(float), actor.faces, found.camera.resized(width, height))
-        images = np.stack([image for _, image in clip.read_frames([int(frame) for frame in frames], (width, height))])
-        weight = np.clip(found.masks.object_confidence, 0.05, 1.0)
-        evidence = gather_evidence(found.masks.labels, frames, weight, found.camera, images, depth)
+        evidence = gather_clip_evidence(clip, found.camera, actor, found.masks, frames)
         middle = frames[len(frames) // 2]
         for name, poses in (("tracked", track.T_camera_object), ("true", truth.T_camera_object)):
-            volume = hand_volume(actor.vertices[middle].astype(float), actor.faces, poses[middle])
-            measure(f"{clip_name} {name}", evidence, poses[frames], volume, truth.object_mesh)
+            pose = poses[middle]
+            posed = Mesh((actor.vertices[middle].astype(float) - pose[:3, 3]) @ pose[:3, :3], actor.faces)
+            measure(f"{clip_name} {name}", evidence, poses[frames], HullGrid.of_mesh(posed, VOLUME_SPACING, 3), truth.object_mesh)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ from hoifield.actors.choose_actor import load_actor
 from hoifield.clip.clip import Clip
 from hoifield.geometry.cameras import Camera
 from hoifield.geometry.mesh import Mesh
-from hoifield.geometry.mesh_distance import MeshDistance
 from hoifield.observations.complete_hull import imagine_shape
 from hoifield.observations.frame_masks import LEFT_HAND, OBJECT, RIGHT_HAND, FrameMasks
 from hoifield.observations.hand_locked_poses import HandLockedPoses, lock_to_hand, shows_few_sides
@@ -105,11 +104,7 @@ def _hand_volume(actor: PosedActor, centre: Float[np.ndarray, "3"]) -> HullGrid:
     """Signed distances to the hand of the first posed frame, in the object frame whose origin is `centre` in the hand frame."""
     frame = int(np.flatnonzero(np.isfinite(actor.vertices[:, 0, 0]))[0])
     T = actor.track.T_camera_hand[frame]
-    vertices = (actor.vertices[frame] - T[:3, 3]) @ T[:3, :3] - centre
-    lower, upper = vertices.min(0) - VOLUME_SPACING, vertices.max(0) + VOLUME_SPACING
-    shape = np.ceil((upper - lower) / VOLUME_SPACING).astype(int) + 1
-    points = np.indices(shape).reshape(3, -1).T * VOLUME_SPACING + lower
-    return HullGrid(MeshDistance(vertices, actor.faces).closest(points).signed_distance.reshape(shape), lower, VOLUME_SPACING)
+    return HullGrid.of_mesh(Mesh((actor.vertices[frame] - T[:3, 3]) @ T[:3, :3] - centre, actor.faces), VOLUME_SPACING, 1)
 
 
 def _shown(masks: FrameMasks) -> Bool[np.ndarray, "frame"]:
@@ -143,7 +138,8 @@ def _read_images(clip: Clip, frames: np.ndarray, size: tuple[int, int]) -> UInt8
     return np.stack([image for _, image in clip.read_frames([int(frame) for frame in frames], size)])
 
 
-def _evidence(clip: Clip, camera: Camera, actor: PosedActor, masks: FrameMasks, frames: np.ndarray) -> SilhouetteEvidence:
+def gather_clip_evidence(clip: Clip, camera: Camera, actor: PosedActor, masks: FrameMasks, frames: np.ndarray) -> SilhouetteEvidence:
+    """What some frames of a clip say of the object, at the masks' size."""
     height, width = masks.labels.shape[1:]
     depth = hand_depth_maps(actor.vertices[frames].astype(float), actor.faces, camera.resized(width, height))
     weight = np.clip(masks.object_confidence, 0.05, 1.0)
@@ -188,7 +184,7 @@ def _align_rest(
     config = RefineConfig(seed=seed, steps=4, pull_rotation=0.06, pull_translation=0.006)
     colours = hull_colours(hull, anchors, anchor_poses, gather_rays(anchors, seed))[:2]
     for group in np.array_split(frames, max(1, -(-len(frames) // ANCHORS))):
-        evidence = _evidence(clip, camera, actor, masks, group)
+        evidence = gather_clip_evidence(clip, camera, actor, masks, group)
         between = np.stack([np.interp(group, anchors.frames, offsets[:, axis]) for axis in range(6)], axis=1)
         start = compose_offset(guess[group], between)
         offset = align_to_hull(evidence, gather_rays(evidence, seed), hull, start, np.zeros((len(group), 6)), config, False, colours)
@@ -264,7 +260,7 @@ def track_object(
     frames = frames[usable[frames]]
     actor = pose_actor(hand)
     anchors = frames[np.unique(np.linspace(0, len(frames) - 1, min(len(frames), ANCHORS)).round().astype(int))]
-    evidence = _evidence(clip, camera, actor, masks, anchors)
+    evidence = gather_clip_evidence(clip, camera, actor, masks, anchors)
     locked: HandLockedPoses = lock_to_hand(evidence, hand, actor.palm, usable, sigma=LOOSE_SMOOTHING if rigid is None else 0.0)
     guess = locked.T_camera_object
     volume = _hand_volume(actor, locked.centre)

@@ -11,6 +11,7 @@ from scipy import ndimage
 from hoifield.geometry.cameras import Camera
 from hoifield.geometry.isosurface import extract_isosurface
 from hoifield.geometry.mesh import Mesh
+from hoifield.geometry.mesh_distance import MeshDistance
 from hoifield.geometry.rasterise import rasterise_mesh
 from hoifield.observations.frame_masks import BACKGROUND, OBJECT
 
@@ -35,6 +36,14 @@ class HullGrid:
     def volume(self) -> float:
         """Enclosed volume, cubic metres."""
         return float((self.signed_distance < 0).sum()) * self.spacing**3
+
+    @staticmethod
+    def of_mesh(mesh: Mesh, spacing: float, margin: int) -> "HullGrid":
+        """Exact distances to a closed mesh, metres, on a grid that reaches `margin` nodes beyond it."""
+        lower, upper = mesh.vertices.min(0) - margin * spacing, mesh.vertices.max(0) + margin * spacing
+        shape = np.ceil((upper - lower) / spacing).astype(int) + 1
+        points = np.indices(shape).reshape(3, -1).T * spacing + lower
+        return HullGrid(MeshDistance(mesh.vertices, mesh.faces).closest(points).signed_distance.reshape(shape), lower, spacing)
 
     def let_out(self, metres: float) -> "HullGrid":
         """The hull that reaches so much farther on every side."""

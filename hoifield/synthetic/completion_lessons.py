@@ -12,7 +12,6 @@ from hoifield.actors.skinned_model import SkinnedModel
 from hoifield.geometry.cameras import Camera
 from hoifield.geometry.isosurface import extract_isosurface
 from hoifield.geometry.mesh import Mesh
-from hoifield.geometry.mesh_distance import MeshDistance
 from hoifield.geometry.rasterise import rasterise_mesh
 from hoifield.observations.evidence_volume import EvidenceVolume, choose_volume, gather_channels
 from hoifield.observations.frame_masks import BACKGROUND, OBJECT, RIGHT_HAND
@@ -52,10 +51,7 @@ class HeldHull:
         shape = torch.from_numpy(scene.shape).float()
         posed = actor.pose(shape, torch.from_numpy(scene.pose)[None].float(), torch.eye(4)[None])
         hand = Mesh(posed.vertices[0].double().numpy(), actor.faces.numpy().astype(np.int64))
-        lower, upper = hand.vertices.min(0) - 3 * HAND_SPACING, hand.vertices.max(0) + 3 * HAND_SPACING
-        nodes = np.ceil((upper - lower) / HAND_SPACING).astype(int) + 1
-        points = np.indices(nodes).reshape(3, -1).T * HAND_SPACING + lower
-        skin = HullGrid(MeshDistance(hand.vertices, hand.faces).closest(points).signed_distance.reshape(nodes), lower, HAND_SPACING)
+        skin = HullGrid.of_mesh(hand, HAND_SPACING, 3)
         hull = full_hull(scene.object_mesh)
         return HeldHull(scene, hull, extract_isosurface(hull.signed_distance, hull.lower, hull.spacing), hand, skin)
 
