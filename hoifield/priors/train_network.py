@@ -35,7 +35,7 @@ class TrainingSettings:
     average: float = 0.998
     """Share of the average that each step keeps."""
     reduced_precision: bool = True
-    """Whether convolutions may run in bfloat16."""
+    """Whether convolutions may run in bfloat16, where the device computes in it: processors that only imitate it take twenty times as long."""
 
     def rate(self, step: int) -> float:
         """Learning rate of a step."""
@@ -80,7 +80,7 @@ def train_network(
             ahead = maker.submit(lesson, step + 1)
             for group in optimiser.param_groups:
                 group["lr"] = settings.rate(step)
-            with torch.autocast(device.type, torch.bfloat16, enabled=settings.reduced_precision):
+            with torch.autocast(device.type, torch.bfloat16, enabled=settings.reduced_precision and _computes_bfloat16(device)):
                 loss = measure_loss(network, batch)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
@@ -100,6 +100,11 @@ def train_network(
                 processes.wait()
                 return None
     return averaged.eval()
+
+
+def _computes_bfloat16(device: torch.device) -> bool:
+    can = torch.cpu.get_capabilities()
+    return device.type != "cpu" or bool(can.get("avx512_bf16") or can.get("amx_bf16"))
 
 
 def _average(averaged: nn.Module, network: nn.Module, share: float) -> None:
