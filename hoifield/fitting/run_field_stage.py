@@ -20,13 +20,11 @@ from hoifield.fitting.stage import FieldStage
 from hoifield.geometry.cameras import back_project, pixel_directions
 from hoifield.geometry.rigid import invert_rigid, transform_points
 from hoifield.geometry.tensor_record import move_record
-from hoifield.losses.facing import facing_loss
 from hoifield.losses.motion import held_gauge_loss, small_correction_loss, smooth_correction_loss
 from hoifield.losses.pixel_agreement import colour_loss, hand_before_object_loss, label_loss
 from hoifield.losses.sensor_depth import looked_through_loss, measured_surface_loss
 from hoifield.losses.surface import eikonal_loss, interpenetration_loss, sparsity_loss
 from hoifield.renderer.cached_distance import CachedDistance
-from hoifield.renderer.first_surface import first_surface
 from hoifield.renderer.render_rays import RayTrace, SamplingConfig, render_rays
 from hoifield.scene.scene import Scene
 
@@ -42,8 +40,6 @@ LOOKED_THROUGH = (0.004, 0.04)
 """Metres before a measured point within which places are looked at that must be empty."""
 MEASURED_WITHIN = 0.002
 """Metres that count 1 in the losses of measured depth."""
-FACING_RAYS, FACING_PLACES = 512, 64
-"""Pixels of the object whose normals are compared in one step, at most, and the places on each ray between which its surface is looked for."""
 HULL_SLACK = 0.005
 """Metres by which the object may reach beyond its first hull: what masks and poses are off."""
 
@@ -183,7 +179,6 @@ def field_losses(
     if scene.hull is not None and weights.beyond_hull > 0:
         losses["beyond_hull"] = weights.beyond_hull * (scene.hull.excess(anywhere, sampled.signed_distance, HULL_SLACK) / HULL_SLACK).mean()
     losses.update(_depth_losses(scene, stage, batch, generator))
-    losses.update(_facing_losses(scene, stage, batch, lookup))
     losses.update(_hand_losses(trace, stage))
     losses.update(_motion_losses(scene, stage))
     return losses
@@ -207,23 +202,6 @@ def _depth_losses(scene: Scene, stage: FieldStage, batch: PixelBatch, generator:
         "depth": stage.weights.depth * measured_surface_loss(on_surface, MEASURED_WITHIN),
         "looked_through": stage.weights.looked_through * looked_through_loss(before, MEASURED_WITHIN),
     }
-
-
-def _facing_losses(scene: Scene, stage: FieldStage, batch: PixelBatch, lookup: CachedDistance) -> dict[str, Float[Tensor, ""]]:
-    """The object's surface faces the way that pixels show it to."""
-    if batch.facing is None or stage.weights.facing == 0:
-        return {}
-    chosen = ((batch.label == 0) & (batch.facing[:, 3] > 0)).nonzero()[:FACING_RAYS, 0]
-    directions, row = pixel_directions(batch.pixel[chosen], scene.K), batch.row[chosen]
-    T_camera_object = scene.frames.T_camera_object(row)
-    T = invert_rigid(T_camera_object).detach()
-    turned = (T[:, :3, :3] @ directions[..., None])[..., 0]
-    distance, met = first_surface(lookup, T[:, :3, 3], turned, FACING_PLACES)
-    points = T[:, :3, 3] + turned * distance[:, None]
-    gradient = scene.object_distance.query(points[met]).gradient
-    facing = (T_camera_object[met, :3, :3] @ gradient[..., None])[..., 0]
-    seen = batch.facing[chosen][met]
-    return {"facing": stage.weights.facing * facing_loss(facing, seen[:, :3], seen[:, 3])}
 
 
 def _hand_losses(trace: RayTrace, stage: FieldStage) -> dict[str, Float[Tensor, ""]]:

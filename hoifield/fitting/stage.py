@@ -28,8 +28,6 @@ class FieldLossWeights:
     there."""
     like_hull: float = 0.0
     """Of surface that no frame shows off that of the first hull."""
-    facing: float = 0.0
-    """Of the object's normals off those seen in the pictures."""
     depth: float = 0.05
     """Of measured points of the object off its surface, where a sensor gave any. At four times as much, points of frames whose poses are
     degrees off smear the surface (experiments/12_depth)."""

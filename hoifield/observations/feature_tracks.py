@@ -22,8 +22,6 @@ class FeatureTracks:
     point: Int[np.ndarray, "seen"]
     """Numbered from 0 without gaps."""
     pixel: Float[np.ndarray, "seen 2"]
-    facing: Float[np.ndarray, "seen 4"] | None = None
-    """As in FrameFeatures."""
 
     @property
     def point_count(self) -> int:
@@ -37,7 +35,7 @@ class FeatureTracks:
         seen = number[self.frame] >= 0
         seen &= np.bincount(self.point[seen], minlength=self.point_count)[self.point] >= LEAST_LENGTH
         _, point = np.unique(self.point[seen], return_inverse=True)
-        return FeatureTracks(number[self.frame[seen]], point, self.pixel[seen], None if self.facing is None else self.facing[seen])
+        return FeatureTracks(number[self.frame[seen]], point, self.pixel[seen])
 
     def longest(self, most: int) -> "FeatureTracks":
         """The points seen in most frames, numbered anew."""
@@ -46,7 +44,7 @@ class FeatureTracks:
         kept = np.argsort(-length, kind="stable")[:most]
         number[kept] = np.arange(len(kept))
         rows = number[self.point] >= 0
-        return FeatureTracks(self.frame[rows], number[self.point[rows]], self.pixel[rows], None if self.facing is None else self.facing[rows])
+        return FeatureTracks(self.frame[rows], number[self.point[rows]], self.pixel[rows])
 
 
 def connect_matches(
@@ -67,6 +65,4 @@ def connect_matches(
     long_enough = single[np.bincount(group[single], minlength=len(group))[group[single]] >= LEAST_LENGTH]
     _, point = np.unique(group[long_enough], return_inverse=True)
     pixels = np.concatenate([found.pixels for found in features]).astype(float)
-    told = [found.facing for found in features if found.facing is not None]
-    facing = np.concatenate(told).astype(float)[long_enough] if len(told) == len(features) else None
-    return FeatureTracks(frame[long_enough], point, pixels[long_enough] * zoom, facing)
+    return FeatureTracks(frame[long_enough], point, pixels[long_enough] * zoom)

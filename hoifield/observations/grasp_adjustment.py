@@ -25,10 +25,6 @@ TRACK_WEIGHT = 0.2
 """Neighbours in time err together: five observations say as much as one."""
 KEYPOINT_WEIGHT = 0.06
 """Less again: where fingers are hidden the detector makes them up, for many frames alike."""
-NORMAL_WEIGHT = 0.06
-"""As of keypoints: what is seen of a surface errs alike in many frames."""
-LEAST_OFF = 0.1
-"""Radians that a normal is off, however sure of it the network is."""
 NEAREST = 0.02
 """Metres before the camera at which a point is held while a step has carried it behind."""
 LARGEST_TURN, LARGEST_SHIFT = 0.2, 0.03
@@ -46,17 +42,15 @@ class Unknowns:
     points: Float[np.ndarray, "point 3"]
     """Hand frame, metres."""
     hand: Float[np.ndarray, "73"]
-    normals: Float[np.ndarray, "point 3"]
-    """Which way the surface faces at each point, hand frame; of no length where nothing is told."""
 
 
 @dataclass(frozen=True)
 class _Part:
     """Residuals of one kind, weighted, and their derivatives by pose and by point."""
 
-    residual: Float[np.ndarray, "*seen axis"]
-    by_pose: Float[np.ndarray, "*seen axis 6"]
-    by_point: Float[np.ndarray, "*seen axis 3"]
+    residual: Float[np.ndarray, "*seen 2"]
+    by_pose: Float[np.ndarray, "*seen 2 6"]
+    by_point: Float[np.ndarray, "*seen 2 3"]
     cost: float
 
 
@@ -71,14 +65,6 @@ def triangulate(T: Float[np.ndarray, "frame 4 4"], tracks: FeatureTracks, K: Flo
     np.add.at(left, tracks.point, projector)
     np.add.at(right, tracks.point, np.einsum("oij,oj->oi", projector, centre))
     return np.linalg.solve(left + 1e-6 * np.eye(3), right[..., None])[..., 0]
-
-
-def start_from(T: Float[np.ndarray, "frame 4 4"], tracks: FeatureTracks, K: Float[np.ndarray, "3 3"], hand: Float[np.ndarray, "73"]) -> Unknowns:
-    """What the tracks say under these poses."""
-    normals = np.zeros((tracks.point_count, 3))
-    if tracks.facing is not None:
-        np.add.at(normals, tracks.point, np.einsum("oji,oj->oi", T[tracks.frame, :3, :3], tracks.facing[:, :3]))
-    return Unknowns(T, triangulate(T, tracks, K), hand, normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9))
 
 
 class GraspAdjustment:
@@ -97,8 +83,8 @@ class GraspAdjustment:
 
     def cost(self, unknowns: Unknowns) -> float:
         """What is minimised."""
-        tracks, normals, keypoints = self._compare(unknowns)
-        return tracks.cost + normals.cost + keypoints.cost + float((self.hand.prior(unknowns.hand)[0] ** 2).sum())
+        tracks, keypoints = self._compare(unknowns)
+        return tracks.cost + keypoints.cost + float((self.hand.prior(unknowns.hand)[0] ** 2).sum())
 
     def keypoint_errors(self, unknowns: Unknowns) -> Float[np.ndarray, "frame 21"]:
         """Distance of the rigid hand's keypoints from those detected, as a share of the hand's box; 0 in frames without."""
@@ -121,43 +107,33 @@ class GraspAdjustment:
                 damping *= 8
         return unknowns, cost
 
-    def _compare(self, unknowns: Unknowns) -> tuple[_Part, _Part, _Part]:
+    def _compare(self, unknowns: Unknowns) -> tuple[_Part, _Part]:
         hand = np.broadcast_to(self.hand.keypoints(unknowns.hand), (len(unknowns.T), 21, 3))
         poses = np.broadcast_to(unknowns.T[:, None], (len(unknowns.T), 21, 4, 4))
         tracks = self._part(unknowns.T[self.tracks.frame], unknowns.points[self.tracks.point], self.tracks.pixel, self.track_scale, TRACK_WEIGHT)
-        return tracks, self._turned_normals(unknowns), self._part(poses, hand, self.keypoints, self.keypoint_scale, KEYPOINT_WEIGHT)
+        return tracks, self._part(poses, hand, self.keypoints, self.keypoint_scale, KEYPOINT_WEIGHT)
 
     def _part(self, poses: np.ndarray, points: np.ndarray, seen: np.ndarray, scale: np.ndarray, weight: float) -> _Part:
         pixels, by_pose, by_point = _project(poses, points, self.K)
-        return _weighted(pixels - seen, by_pose, by_point, scale, weight)
-
-    def _turned_normals(self, unknowns: Unknowns) -> _Part:
-        tracks = self.tracks
-        if tracks.facing is None:
-            nothing = np.zeros((len(tracks.frame), 3))
-            return _Part(nothing, np.zeros((*nothing.shape, 6)), np.zeros((*nothing.shape, 3)), 0.0)
-        rotation = unknowns.T[tracks.frame, :3, :3]
-        turned = np.einsum("oij,oj->oi", rotation, unknowns.normals[tracks.point])
-        by_pose = np.concatenate([-_cross_matrix(turned), np.zeros((len(turned), 3, 3))], axis=-1)
-        scale = np.where(tracks.facing[:, :3].any(1), np.maximum(tracks.facing[:, 3], LEAST_OFF), np.inf)
-        return _weighted(turned - tracks.facing[:, :3], by_pose, rotation, scale, NORMAL_WEIGHT)
-
+        residual = (pixels - seen) / scale[..., None]
+        square = (residual**2).sum(-1) / ROBUST**2
+        root = np.sqrt(weight / (1 + square))
+        share = (root / scale)[..., None, None]
+        return _Part(residual * root[..., None], by_pose * share, by_point * share, weight * ROBUST**2 * float(np.log1p(square).sum()))
 
     def _step(self, unknowns: Unknowns, damping: float) -> Unknowns:
-        """Gauss-Newton with damping; points and their normals are eliminated, poses and hand solved for together."""
-        tracks, normals, keypoints = self._compare(unknowns)
-        H, g = self._normal_equations(unknowns, (tracks, normals), keypoints)
-        frame, size, count = self.tracks.frame, 6 * len(unknowns.T), 2 * len(unknowns.points)
+        """Gauss-Newton with damping; the points are eliminated, poses and hand solved for together."""
+        tracks, keypoints = self._compare(unknowns)
+        H, g = self._normal_equations(unknowns, tracks, keypoints)
+        frame, point, size, count = self.tracks.frame, self.tracks.point, 6 * len(unknowns.T), len(unknowns.points)
         V, g_point = np.zeros((count, 3, 3)), np.zeros((count, 3))
-        rows, columns, mixed = [], [], []
-        for part, point in ((tracks, self.tracks.point), (normals, self.tracks.point + len(unknowns.points))):
-            np.add.at(V, point, np.einsum("oji,ojk->oik", part.by_point, part.by_point))
-            np.add.at(g_point, point, np.einsum("oji,oj->oi", part.by_point, part.residual))
-            rows.append(np.broadcast_to(6 * frame[:, None, None] + np.arange(6)[:, None], (len(frame), 6, 3)).reshape(-1))
-            columns.append(np.broadcast_to(3 * point[:, None, None] + np.arange(3), (len(frame), 6, 3)).reshape(-1))
-            mixed.append(np.einsum("oji,ojk->oik", part.by_pose, part.by_point).reshape(-1))
+        np.add.at(V, point, np.einsum("oji,ojk->oik", tracks.by_point, tracks.by_point))
+        np.add.at(g_point, point, np.einsum("oji,oj->oi", tracks.by_point, tracks.residual))
         inverse = np.linalg.inv(V + damping * V * np.eye(3) + 1e-9 * np.eye(3))
-        W = scipy.sparse.csr_matrix((np.concatenate(mixed), (np.concatenate(rows), np.concatenate(columns))), shape=(size, 3 * count))
+        rows = np.broadcast_to(6 * frame[:, None, None] + np.arange(6)[:, None], (len(frame), 6, 3)).reshape(-1)
+        columns = np.broadcast_to(3 * point[:, None, None] + np.arange(3), (len(frame), 6, 3)).reshape(-1)
+        mixed = np.einsum("oji,ojk->oik", tracks.by_pose, tracks.by_point).reshape(-1)
+        W = scipy.sparse.csr_matrix((mixed, (rows, columns)), shape=(size, 3 * count))
         Y = W @ scipy.sparse.bsr_matrix((inverse, np.arange(count), np.arange(count + 1))).tocsr()
         damped = H + damping * np.diag(np.diag(H))
         damped[:size, :size] -= (Y @ W.T).toarray()
@@ -167,20 +143,17 @@ class GraspAdjustment:
         motion, T = change[:size].reshape(-1, 6), unknowns.T.copy()
         T[:, :3, :3] = matrix_from_axis_angle(torch.from_numpy(np.clip(motion[:, :3], -LARGEST_TURN, LARGEST_TURN))).numpy() @ T[:, :3, :3]
         T[:, :3, 3] += motion[:, 3:]
-        moved, bent = np.split(shift, 2)
-        points = unknowns.points + np.clip(moved, -LARGEST_SHIFT, LARGEST_SHIFT)
-        return Unknowns(T, points, unknowns.hand + change[size:], unknowns.normals + bent)
+        return Unknowns(T, unknowns.points + np.clip(shift, -LARGEST_SHIFT, LARGEST_SHIFT), unknowns.hand + change[size:])
 
-    def _normal_equations(self, unknowns: Unknowns, of_points: tuple[_Part, _Part], keypoints: _Part) -> tuple[np.ndarray, np.ndarray]:
+    def _normal_equations(self, unknowns: Unknowns, tracks: _Part, keypoints: _Part) -> tuple[np.ndarray, np.ndarray]:
         """J^T J and J^T r over poses, then hand."""
         frames = len(unknowns.T)
         size = 6 * frames
         by_hand = np.einsum("tkij,kjm->tkim", keypoints.by_point, self.hand.jacobian(unknowns.hand))
         blocks = np.einsum("tkji,tkjl->til", keypoints.by_pose, keypoints.by_pose)
         gradient = np.einsum("tkji,tkj->ti", keypoints.by_pose, keypoints.residual)
-        for part in of_points:
-            np.add.at(blocks, self.tracks.frame, np.einsum("oji,ojk->oik", part.by_pose, part.by_pose))
-            np.add.at(gradient, self.tracks.frame, np.einsum("oji,oj->oi", part.by_pose, part.residual))
+        np.add.at(blocks, self.tracks.frame, np.einsum("oji,ojk->oik", tracks.by_pose, tracks.by_pose))
+        np.add.at(gradient, self.tracks.frame, np.einsum("oji,oj->oi", tracks.by_pose, tracks.residual))
         H, g = np.zeros((size + UNKNOWNS, size + UNKNOWNS)), np.zeros(size + UNKNOWNS)
         for t in range(frames):
             H[6 * t : 6 * t + 6, 6 * t : 6 * t + 6] = blocks[t]
@@ -193,22 +166,6 @@ class GraspAdjustment:
         return H, g
 
 
-def _weighted(difference: np.ndarray, by_pose: np.ndarray, by_point: np.ndarray, scale: np.ndarray, weight: float) -> _Part:
-    """Differences off by `scale` under Cauchy's loss."""
-    residual = difference / scale[..., None]
-    square = (residual**2).sum(-1) / ROBUST**2
-    root = np.sqrt(weight / (1 + square))
-    share = (root / scale)[..., None, None]
-    return _Part(residual * root[..., None], by_pose * share, by_point * share, weight * ROBUST**2 * float(np.log1p(square).sum()))
-
-
-def _cross_matrix(v: np.ndarray) -> np.ndarray:
-    """[v] such that [v] w = v x w."""
-    a, b, c = np.moveaxis(v, -1, 0)
-    zero = np.zeros_like(a)
-    return np.stack([zero, -c, b, c, zero, -a, -b, a, zero], -1).reshape(*v.shape, 3)
-
-
 def _project(T: np.ndarray, points: np.ndarray, K: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Pixels of one point a pose, and derivatives by a small motion in the camera (turn, shift) and by the point."""
     turned = np.einsum("...ij,...j->...i", T[..., :3, :3], points)
@@ -216,5 +173,7 @@ def _project(T: np.ndarray, points: np.ndarray, K: np.ndarray) -> tuple[np.ndarr
     z = np.maximum(z, NEAREST)
     zero = np.zeros_like(z)
     by_camera = np.stack([K[0, 0] / z, zero, -K[0, 0] * x / z**2, zero, K[1, 1] / z, -K[1, 1] * y / z**2], -1).reshape(*z.shape, 2, 3)
+    a, b, c = np.moveaxis(turned, -1, 0)
+    cross = np.stack([zero, -c, b, c, zero, -a, -b, a, zero], -1).reshape(*z.shape, 3, 3)
     pixels = np.stack([K[0, 0] * x / z + K[0, 2], K[1, 1] * y / z + K[1, 2]], -1)
-    return pixels, np.concatenate([-by_camera @ _cross_matrix(turned), by_camera], -1), by_camera @ T[..., :3, :3]
+    return pixels, np.concatenate([-by_camera @ cross, by_camera], -1), by_camera @ T[..., :3, :3]

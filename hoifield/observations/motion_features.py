@@ -1,18 +1,14 @@
 """Points that structure from motion can follow: SIFT on the object, or on the object and the hand that holds it still."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float, Float32, UInt8
-from torch import nn
+from jaxtyping import Bool, Float, UInt8
 
 from hoifield.clip.clip import Clip
-from hoifield.geometry.cameras import Camera
-from hoifield.observations.frame_masks import BACKGROUND, LEFT_HAND, OBJECT, RIGHT_HAND, FrameMasks
-from hoifield.observations.hand_region import hand_regions
+from hoifield.observations.frame_masks import BACKGROUND, OBJECT, FrameMasks
 from hoifield.observations.hand_track import HandTrack
-from hoifield.observations.see_normals import see_normals
 
 CONTRAST = 0.006
 """Of OpenCV's SIFT. A fifth of the usual: skin and plain objects have little, and wrong matches are told by geometry."""
@@ -36,13 +32,11 @@ class FrameFeatures:
     """In pixels of the picture searched."""
     descriptors: UInt8[np.ndarray, "feature 128"]
     """Root-normalised SIFT (Arandjelovic and Zisserman 2012), as COLMAP stores it."""
-    facing: Float32[np.ndarray, "feature 4"] | None = None
-    """Which way the surface faces there: a unit normal, camera frame, and the radians that it may be off. None where nobody looked."""
 
     def strongest(self, among: Bool[np.ndarray, "feature"], most: int) -> "FrameFeatures":
         """At most so many of those marked."""
         kept = np.flatnonzero(among)[:most]
-        return FrameFeatures(self.pixels[kept], self.descriptors[kept], None if self.facing is None else self.facing[kept])
+        return FrameFeatures(self.pixels[kept], self.descriptors[kept])
 
     def inside(self, mask: Bool[np.ndarray, "height width"]) -> Bool[np.ndarray, "feature"]:
         """Which features lie on the mask's pixels."""
@@ -88,18 +82,10 @@ def feature_size(clip: Clip, masks: FrameMasks) -> tuple[int, int]:
     return round(width * zoom), round(height * zoom)
 
 
-def gather_features(
-    clip: Clip, masks: FrameMasks, frames: np.ndarray, hand: HandTrack, camera: Camera, normals: nn.Module | None = None
-) -> tuple[list[FrameFeatures], list[FrameFeatures]]:
-    """Features of the frames (ascending): of the object alone, and of object and `hand` as one rigid body; one search for both.
-
-    Where there is a network of `normals`, the latter say which way they face.
-    """
+def gather_features(clip: Clip, masks: FrameMasks, frames: np.ndarray, hand: HandTrack) -> tuple[list[FrameFeatures], list[FrameFeatures]]:
+    """Features of the frames (ascending): of the object alone, and of object and `hand` as one rigid body; one search for both."""
     size = feature_size(clip, masks)
     kernel = np.ones((2 * ERODED_PIXELS + 1, 2 * ERODED_PIXELS + 1), np.uint8)
-    regions = hand_regions((hand,), size[0] / clip.width)
-    label = RIGHT_HAND if hand.side == "right" else LEFT_HAND
-    K = camera.resized(*size).K
     alone, together = [], []
     for frame, image in clip.read_frames([int(frame) for frame in frames], size):
         on_object, on_both = (
@@ -108,11 +94,5 @@ def gather_features(
         )
         found = find_features(image, on_both)
         alone.append(found.strongest(found.inside(on_object), MOST_FEATURES))
-        strongest = found.strongest(np.ones(len(found.pixels), bool), MOST_FEATURES)
-        if normals is not None:
-            labels = cv2.resize(masks.labels[frame], size, interpolation=cv2.INTER_NEAREST)
-            seen = see_normals(normals, image, labels == OBJECT, labels == label, regions[frame][0], K)
-            column, row = strongest.pixels.astype(int).T
-            strongest = replace(strongest, facing=np.column_stack([seen.normal[row, column], seen.off[row, column]]))
-        together.append(strongest)
+        together.append(found.strongest(np.ones(len(found.pixels), bool), MOST_FEATURES))
     return alone, together

@@ -11,7 +11,7 @@ from hoifield.actors.skinned_model import SkinnedModel
 from hoifield.geometry.cameras import Camera
 from hoifield.geometry.rotations import axis_angle_from_matrix
 from hoifield.observations.feature_tracks import FeatureTracks, connect_matches
-from hoifield.observations.grasp_adjustment import GraspAdjustment, Unknowns, start_from
+from hoifield.observations.grasp_adjustment import GraspAdjustment, Unknowns, triangulate
 from hoifield.observations.hand_keypoint_model import HandKeypointModel
 from hoifield.observations.hand_track import HandTrack
 from hoifield.observations.motion_features import FrameFeatures
@@ -117,7 +117,7 @@ class GraspProblem:
         """The descent of all frames, from loose to tight, and the cost in the end."""
         box, everything = float(np.median(keypoint_box_side(self.keypoints))), np.arange(len(start))
         problem = self.part(everything, self.settings.most_points, self.last_pixels)
-        unknowns = start_from(start, problem.tracks, self.K, self.rigid.start.copy())
+        unknowns = Unknowns(start, triangulate(start, problem.tracks, self.K), self.rigid.start.copy())
         for share in softened:
             loose = self.part(everything, self.settings.most_points, max(share * box, self.last_pixels))
             unknowns, _ = loose.solve(unknowns, self.settings.first_steps)
@@ -132,7 +132,7 @@ class GraspProblem:
             problem = self.part(rows, self.settings.sign_points, self.last_pixels)
             attempts = []
             for T in signs:
-                unknowns = start_from(T, problem.tracks, self.K, self.rigid.start.copy())
+                unknowns = Unknowns(T, triangulate(T, problem.tracks, self.K), self.rigid.start.copy())
                 attempts.append(problem.solve(unknowns, self.settings.sign_steps))
             start[rows] = min(attempts, key=lambda attempt: attempt[1])[0].T
         return start
@@ -152,7 +152,7 @@ def _place_hidden(everything: GraspProblem, detected: Int[np.ndarray, "detected"
         return detected, adjusted
     problem = everything.only(placed)
     together = problem.part(np.arange(len(placed)), len(placed) * everything.settings.most_points // len(detected), everything.last_pixels)
-    start = start_from(T[placed], together.tracks, everything.K, adjusted.hand)
+    start = Unknowns(T[placed], triangulate(T[placed], together.tracks, everything.K), adjusted.hand)
     return placed, together.solve(start, everything.settings.last_steps)[0]
 
 

@@ -8,7 +8,6 @@ import torch
 from jaxtyping import Bool, Float, Float32, UInt8
 from torch import nn
 
-from hoifield.actors.skinned_model import Side
 from hoifield.observations.hand_region import HandRegion
 from hoifield.observations.working_frames import WorkingFrames
 from hoifield.priors.eyes_input import BEYOND, EYES_SIZE, eyes_maps, stack_maps
@@ -51,8 +50,8 @@ def see_hand(
     network: nn.Module, picture: UInt8[np.ndarray, "height width 3"], region: HandRegion, click: Float[np.ndarray, "2"] | None = None
 ) -> Sight:
     """Look at one hand of a working picture in crops of several sizes; `click` is a point of the object, pixels of the picture."""
-    windows = [window_of(region, reach) for reach in REACHES]
-    crops = [cut_crop(picture, window) for window in windows]
+    windows = [_window_of(region, reach) for reach in REACHES]
+    crops = [_crop(picture, window) for window in windows]
     lessons = []
     for crop, window in zip(crops, windows, strict=True):
         inverse = cv2.invertAffineTransform(window)
@@ -73,26 +72,19 @@ def see_hand(
     return Sight(np.round(255 * total / weight).astype(np.uint8), windows[-1])
 
 
-def window_of(region: HandRegion, reach: float) -> Float[np.ndarray, "2 3"]:
+def _window_of(region: HandRegion, reach: float) -> Float[np.ndarray, "2 3"]:
     """Working picture from crop (cv2's pixel coordinates); a left hand is mirrored into a right one."""
     low, high = region.keypoints.min(0), region.keypoints.max(0)
-    return window_about((low + high) / 2, reach * hand_extent(region), region.side)
-
-
-def hand_extent(region: HandRegion) -> float:
-    """What reaches are shares of, pixels."""
-    return max(float(np.ptp(region.keypoints, axis=0).max()), _FORESHORTENED * region.length)
-
-
-def window_about(middle: Float[np.ndarray, "2"], extent: float, side: Side) -> Float[np.ndarray, "2 3"]:
-    """Picture from a crop of `extent` pixels about a point (cv2's pixel coordinates); that of a left hand is mirrored."""
-    step = extent / EYES_SIZE
-    across = -step if side == "left" else step
+    side = reach * max(float((high - low).max()), _FORESHORTENED * region.length)
+    step = side / EYES_SIZE
+    mirror = -1.0 if region.side == "left" else 1.0
+    middle = (low + high) / 2 - 0.5
+    across = step * mirror
     half = (EYES_SIZE - 1) / 2
-    return np.array([[across, 0.0, middle[0] - 0.5 - across * half], [0.0, step, middle[1] - 0.5 - step * half]])
+    return np.array([[across, 0.0, middle[0] - across * half], [0.0, step, middle[1] - step * half]])
 
 
-def cut_crop(picture: UInt8[np.ndarray, "height width 3"], window: Float[np.ndarray, "2 3"]) -> UInt8[np.ndarray, "size size 3"]:
+def _crop(picture: UInt8[np.ndarray, "height width 3"], window: Float[np.ndarray, "2 3"]) -> UInt8[np.ndarray, "size size 3"]:
     """The crop, each pixel the mean of what it covers."""
     finer = max(1, round(abs(window[1, 1])))
     inner = window.copy()

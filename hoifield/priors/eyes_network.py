@@ -1,4 +1,4 @@
-"""Small networks that look at a crop about a hand whose keypoints are roughly known, and the one that sees hand, held object and other limbs in it."""
+"""A small network that sees hand, held object and other limbs in a crop about a hand whose keypoints are roughly known."""
 
 import torch
 from jaxtyping import Float
@@ -11,7 +11,6 @@ PICTURE_CHANNELS, KEYPOINT_CHANNELS = 5, 21
 """Full-size maps: red, green, blue, finger bones, hint. Maps at a quarter of the size: one per keypoint."""
 WIDTHS = (24, 48, 80, 128, 160)
 """Channels at strides 2, 4, 8, 16 and 32."""
-SEEN_CHANNELS = 32
 
 
 def _convolution(inside: int, outside: int, size: int, stride: int = 1) -> nn.Sequential:
@@ -71,35 +70,20 @@ class _Encoder(nn.Module):
         return at2, at4, at8, at16, at32 * (2 * gate)
 
 
-class SeeingNetwork(nn.Module):
-    """A residual encoder with a light decoder (Ronneberger et al. 2015), up to stride 2; what is asked of it comes in the networks made of it."""
+class EyesNetwork(nn.Module):
+    """A residual encoder with a light decoder (Ronneberger et al. 2015), at stride 2."""
 
     def __init__(self) -> None:
         super().__init__()
         at2, at4, at8, at16, at32 = WIDTHS
         self.encoder = _Encoder()
         self.rise16, self.rise8 = _Rise(at32, at16, at16), _Rise(at16, at8, at8)
-        self.rise4, self.rise2 = _Rise(at8, at4, at4), _Rise(at4, at2, SEEN_CHANNELS)
-
-    def see(
-        self, picture: Float[Tensor, "batch 5 height width"], keypoints: Float[Tensor, "batch 21 quarter_height quarter_width"]
-    ) -> Float[Tensor, "batch 32 half_height half_width"]:
-        """Features at half the picture's size, which must be a multiple of 32."""
-        at2, at4, at8, at16, at32 = self.encoder(picture, keypoints)
-        seen: Tensor = self.rise2(self.rise4(self.rise8(self.rise16(at32, at16), at8), at4), at2)
-        return seen
-
-
-class EyesNetwork(SeeingNetwork):
-    """Classes of pixels."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.classes = nn.Conv2d(SEEN_CHANNELS, CLASS_COUNT, 1)
+        self.rise4, self.rise2 = _Rise(at8, at4, at4), _Rise(at4, at2, 32)
+        self.classes = nn.Conv2d(32, CLASS_COUNT, 1)
 
     def forward(
         self, picture: Float[Tensor, "batch 5 height width"], keypoints: Float[Tensor, "batch 21 quarter_height quarter_width"]
     ) -> Float[Tensor, "batch class=4 half_height half_width"]:
-        """Scores before the softmax, at half the picture's size."""
-        scores: Tensor = self.classes(self.see(picture, keypoints))
-        return scores
+        """Scores before the softmax, at half the picture's size, which must be a multiple of 32."""
+        at2, at4, at8, at16, at32 = self.encoder(picture, keypoints)
+        return self.classes(self.rise2(self.rise4(self.rise8(self.rise16(at32, at16), at8), at4), at2))

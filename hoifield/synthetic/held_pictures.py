@@ -10,15 +10,13 @@ from typing import get_args
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float32, Int, Int8, UInt8
+from jaxtyping import Bool, Float, Float32, Int, UInt8
 from scipy.spatial.transform import Rotation
 
 from hoifield.actors.skinned_model import FINGERS, SkinnedModel
-from hoifield.geometry.cameras import pixel_directions
 from hoifield.geometry.mesh import Mesh
 from hoifield.geometry.mesh_distance import MeshDistance
 from hoifield.geometry.rasterise import rasterise_mesh
-from hoifield.geometry.ray_frames import to_ray_frames
 from hoifield.synthetic.appearance import (
     HAND,
     KEY_DIRECTION,
@@ -54,8 +52,6 @@ class HeldPictures:
     """How much of the pixel hand, arm and object cover, 255 = all."""
     labels: UInt8[np.ndarray, "view size size"]
     """0 nothing, 1 object, 2 hand, 3 arm."""
-    normals: Int8[np.ndarray, "view size size 3"]
-    """Of what is seen, towards the camera, in each pixel's ray frame, times 127; 0 where nothing is."""
     keypoints: Float32[np.ndarray, "view keypoint=21 2"]
     """Pixels; hidden ones too."""
     touching: Bool[np.ndarray, "view finger=5"]
@@ -96,7 +92,6 @@ def make_held_pictures(actors: tuple[SkinnedModel, ...], photographs: Photograph
         picture=np.stack([view[0] for view in views]),
         cover=np.stack([view[1] for view in views]),
         labels=np.stack([view[2] for view in views]),
-        normals=np.stack([view[4] for view in views]),
         keypoints=np.stack([view[3] for view in views]).astype(np.float32),
         touching=np.array([[finger in held.touching and bool((view[2] == HELD_OBJECT).any()) for finger in FINGERS] for view in views]),
         alone=np.stack([view[0] for view in alone]),
@@ -115,11 +110,8 @@ class _Scene:
 
 def _draw_view(
     scene: _Scene, photographs: Photographs, generator: np.random.Generator, size: int
-) -> tuple[
-    UInt8[np.ndarray, "size size 3"], UInt8[np.ndarray, "size size"], UInt8[np.ndarray, "size size"], Float[np.ndarray, "21 2"],
-    Int8[np.ndarray, "size size 3"],
-]:  # fmt: skip
-    """Picture, cover, labels, keypoints and normals of one view of hand and object."""
+) -> tuple[UInt8[np.ndarray, "size size 3"], UInt8[np.ndarray, "size size"], UInt8[np.ndarray, "size size"], Float[np.ndarray, "21 2"]]:
+    """Picture, cover, labels and keypoints of one view of hand and object."""
     T, K = _draw_camera(scene, generator, size)
     turned = _draw_light_turn(generator)
     towards_key = T[:3, :3].T @ turned.T @ (KEY_DIRECTION / np.linalg.norm(KEY_DIRECTION))
@@ -131,30 +123,13 @@ def _draw_view(
     shadows = np.stack([scene.access, lit], axis=1)
     attributes = np.concatenate([scene.parts.rest, scene.parts.marks, shadows, scene.arrangement.normals @ (turned @ T[:3, :3]).T], axis=1)
     picture, cover = _shaded(vertices, faces, part, attributes, K, size, _Dress.draw(generator, photographs))
-    _, face_index, barycentric = rasterise_mesh(vertices, faces, K, size, size)
-    normals = _seen_normals(faces, face_index, barycentric, scene.arrangement.normals @ T[:3, :3].T, K)
+    _, face_index, _ = rasterise_mesh(vertices, faces, K, size, size)
     seen = np.where(face_index >= 0, part[face_index], -1)
     labels = np.zeros((size, size), np.uint8)
     for label, parts_of_it in ((HELD_OBJECT, (OBJECT,)), (HOLDING_HAND, (HAND,)), (ARM, (SKIN_ARM, SLEEVE))):
         labels[np.isin(seen, parts_of_it)] = label
     points = (scene.keypoints @ T[:3, :3].T + T[:3, 3]) @ K.T
-    return picture, cover, labels, points[:, :2] / points[:, 2:], normals
-
-
-def _seen_normals(
-    faces: Int[np.ndarray, "face 3"], face_index: Int[np.ndarray, "size size"], barycentric: Float[np.ndarray, "size size 3"],
-    normals: Float[np.ndarray, "vertex 3"], K: Float[np.ndarray, "3 3"],
-) -> Int8[np.ndarray, "size size 3"]:  # fmt: skip
-    """Of `normals` in the camera frame those that each pixel sees."""
-    seen = face_index >= 0
-    blended = np.einsum("pc,pcx->px", barycentric[seen], normals[faces[face_index[seen]]])
-    rows, columns = np.nonzero(seen)
-    rays = pixel_directions(torch.from_numpy(np.column_stack([columns, rows]) + 0.5), torch.from_numpy(K))
-    told = to_ray_frames(torch.from_numpy(blended), rays).numpy()
-    told *= np.where(told[:, 2:] > 0, -1.0, 1.0) / np.maximum(np.linalg.norm(told, axis=1, keepdims=True), 1e-9)
-    answer = np.zeros((*face_index.shape, 3), np.int8)
-    answer[seen] = np.round(127 * told)
-    return answer
+    return picture, cover, labels, points[:, :2] / points[:, 2:]
 
 
 def _draw_alone(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Int8, UInt8
+from jaxtyping import Bool, Float, Float32, UInt8
 
 from hoifield.priors.eyes_input import BEYOND
 from hoifield.synthetic.background import draw_background
@@ -23,8 +23,6 @@ class Lesson:
     picture: UInt8[np.ndarray, "size size 3"]
     labels: UInt8[np.ndarray, "size size"]
     """0 background, 1 held object, 2 the hand, 3 other limbs."""
-    normals: Int8[np.ndarray, "size size 3"]
-    """Of object and hand, as in HeldPictures; 0 elsewhere."""
     keypoints: Float[np.ndarray, "keypoint=21 2"] | None
     """As a detector would find them, pixels; sometimes none."""
     click: Float[np.ndarray, "2"] | None
@@ -70,8 +68,6 @@ class LessonMaker:
         fore = _cut(scene.picture[view], scene.cover[view], window, self.size)
         labels = cv2.warpAffine(scene.labels[view], window, (self.size, self.size), flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP)
         labels[fore[..., 3] < 0.5] = 0
-        facing = cv2.warpAffine(scene.normals[view].astype(np.int16), window, (self.size, self.size), flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP)
-        facing[(labels != HELD_OBJECT) & (labels != HOLDING_HAND)] = 0
         keypoints = (scene.keypoints[view] - window[:, 2]) / window[0, 0]
         colour = _recoloured(fore[..., :3], labels, generator)
         ground = self._ground(colour, labels, generator)
@@ -83,7 +79,6 @@ class LessonMaker:
         return Lesson(
             picture=picture,
             labels=labels,
-            normals=np.where(labels[..., None] > 0, facing, 0).astype(np.int8),
             keypoints=None if generator.random() < hardness.keypoints_missing else _detected(keypoints, generator, hardness),
             click=_clicked(labels, generator) if generator.random() < hardness.clicked else None,
         )
@@ -132,16 +127,6 @@ class LessonMaker:
             ground = (1 - layer[..., 3:]) * ground + layer[..., 3:] * layer[..., :3]
             limbs = (seen >= HOLDING_HAND) & (layer[..., 3] > 0.5)
         return ground, limbs
-
-
-def draw_found(labels: UInt8[np.ndarray, "size size"], generator: np.random.Generator) -> tuple[Bool[np.ndarray, "size size"], Bool[np.ndarray, "size size"]]:
-    """Object and hand as masks of a clip would have them: outlines off by some pixels here and there, corners rounded."""
-    size = len(labels)
-    spread, coarse = float(generator.uniform(0.6, 3.0)), int(generator.integers(6, 40))
-    wave = cv2.resize(generator.normal(size=(coarse, coarse, 3)).astype(np.float32), (size, size), interpolation=cv2.INTER_CUBIC)
-    share = np.dstack([cv2.GaussianBlur(where.astype(np.float32), (0, 0), spread) for where in ((labels != HELD_OBJECT) & (labels != HOLDING_HAND), labels == HELD_OBJECT, labels == HOLDING_HAND)])
-    found = (share + np.float32(generator.uniform(0.0, 0.25)) * wave).argmax(-1)
-    return found == 1, found == 2
 
 
 def _draw_window(

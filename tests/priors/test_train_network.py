@@ -1,5 +1,6 @@
 """The training loop: it learns, stops and goes on as if it had not stopped, and refuses to mix two trainings."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,17 @@ def test_it_learns_a_line(tmp_path: Path) -> None:
     taught = train(tmp_path, fresh(), TrainingSettings(steps=400, peak_rate=0.05, average=0.9, reduced_precision=False))
     assert taught is not None
     assert loss_of(taught, lesson(10000)) < 1e-3 < loss_of(fresh(), lesson(10000))
+
+
+@pytest.mark.parametrize(("capabilities", "reduced"), [({}, False), ({"avx512_bf16": False, "amx_bf16": False}, False), ({"amx_bf16": True}, True)])
+def test_precision_is_reduced_only_where_the_processor_computes_in_it(
+    capabilities: dict[str, bool], reduced: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    full = train(tmp_path / "full", fresh())
+    found = train(tmp_path / "reduced", fresh(), replace(SETTINGS, reduced_precision=True))
+    assert full is not None and found is not None
+    assert torch.equal(full.weight, found.weight) != reduced  # type: ignore[arg-type]
 
 
 def test_a_stopped_training_ends_in_the_same_weights(tmp_path: Path) -> None:
