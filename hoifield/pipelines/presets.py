@@ -31,6 +31,8 @@ SMOOTH = 0.03
 LIKE_HULL = 0.1
 """Weight of hidden surface off the first hull where that was imagined (decision 0024)."""
 EVERYTHING: tuple[ParameterGroup, ...] = ("object_shape", "object_colour", "object_pose", "hand_root", "hand_surface", "background")
+ALL_BUT_THE_HAND: tuple[ParameterGroup, ...] = tuple(group for group in EVERYTHING if group != "hand_root")
+"""Placement knows of the hand what pixels of the final fit do not: keypoints, outlines and joints (decision 0026)."""
 
 FIELD_CURVES = ("total", "colour", "label", "depth_order", "interpenetration", "smooth_motion")
 PLACEMENT_CURVES = ("silhouette", "same_colour", "keypoints", "hand_outline", "attraction", "penetration")
@@ -60,7 +62,7 @@ def _preset(name: str, seed: int, most_frames: int, coarse: int, final: int, ray
         FieldStage(
             "final",
             final,
-            EVERYTHING,
+            ALL_BUT_THE_HAND,
             # Placement has moved hand and object together where the pixels asked for it: the final fit may keep that.
             FieldLossWeights(gauge=0.02, beyond_hull=5.0, smooth_surface=SMOOTH),
             rays=rays,
@@ -69,7 +71,7 @@ def _preset(name: str, seed: int, most_frames: int, coarse: int, final: int, ray
             pose_warm_up=0.05,
             pose_rate=5e-4,
         ),
-        PlacementStage("touch", 200, attraction=0.2, penetration=16.0),
+        PlacementStage("touch", 200, attraction=0.2, penetration=16.0, turns_object=False),
     )
     return Preset(name, most_frames, stages, SceneConfig(seed=seed), mesh_resolution)
 
@@ -93,24 +95,23 @@ def for_loose_poses(preset: Preset) -> Preset:
     for stage in preset.stages:
         match stage:
             case FieldStage():
-                stages.append(replace(stage, weights=weights, pose_rate=3e-4))
+                stages.append(replace(stage, free=EVERYTHING, weights=weights, pose_rate=3e-4))
             case PlacementStage():
-                stages.append(replace(stage, attraction=0.1, penetration=1.0))
+                stages.append(replace(stage, attraction=0.1, penetration=1.0, turns_object=True))
             case _:
                 assert_never(stage)
     return replace(preset, stages=tuple(stages), scene=replace(preset.scene, finest_resolution=64))
 
 
 def for_few_sides(preset: Preset) -> Preset:
-    """The preset for an object of which few sides are seen, and the others were imagined: these stay near what was imagined, and the last
-    placement, for which fingers must touch them, does not turn the object."""
+    """The preset for an object of which few sides are seen, and the others were imagined: these stay near what was imagined."""
     stages: list[Stage] = []
     for stage in preset.stages:
         match stage:
             case FieldStage():
                 stages.append(replace(stage, weights=replace(stage.weights, like_hull=LIKE_HULL)))
             case PlacementStage():
-                stages.append(replace(stage, turns_object=stage is not preset.stages[-1]))
+                stages.append(stage)
             case _:
                 assert_never(stage)
     return replace(preset, stages=tuple(stages))

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hoifield.fitting.stage import FieldStage, PlacementStage, last_width
+from hoifield.fitting.stage import FieldStage, PlacementStage, Stage, last_width
 from hoifield.pipelines.presets import EVERYTHING, build_preset, choose_curves, for_few_sides, for_known_shape, for_loose_poses
 
 
@@ -60,14 +60,20 @@ def test_a_known_shape_is_held_in_every_stage_and_nothing_else_is():
     assert held.scene.colour_table_size > 0, "colours can no longer lean on the shape's features"
 
 
-def test_where_few_sides_are_seen_hidden_surface_is_held_and_the_last_placement_turns_nothing():
+def test_where_few_sides_are_seen_hidden_surface_is_held_and_nothing_else_changes():
     preset = build_preset("draft", 0)
-    turned = []
     for before, after in zip(preset.stages, for_few_sides(preset).stages, strict=True):
         if isinstance(before, FieldStage) and isinstance(after, FieldStage):
             assert before.weights.like_hull == 0.0 < after.weights.like_hull
-            assert replace(after, weights=before.weights) == before
-        if isinstance(after, PlacementStage):
-            turned.append(after.turns_object)
-            assert replace(after, turns_object=True) == before
-    assert turned == [True, False]
+            after = replace(after, weights=before.weights)
+        assert after == before
+
+
+def test_after_the_first_placement_pixels_leave_the_hand_and_touch_leaves_the_object_s_turn_unless_poses_are_loose():
+    def of(stages: tuple[Stage, ...]) -> tuple[list[bool], list[bool]]:
+        moves = ["hand_root" in stage.free for stage in stages if isinstance(stage, FieldStage)]
+        return moves, [stage.turns_object for stage in stages if isinstance(stage, PlacementStage)]
+
+    preset = build_preset("draft", 0)
+    assert of(preset.stages) == ([True, False], [True, False])
+    assert of(for_loose_poses(preset).stages) == ([True, True], [True, True])
