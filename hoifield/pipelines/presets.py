@@ -31,7 +31,7 @@ SMOOTH = 0.03
 LIKE_HULL = 0.1
 """Weight of hidden surface off the first hull where that was imagined (decision 0024)."""
 EVERYTHING: tuple[ParameterGroup, ...] = ("object_shape", "object_colour", "object_pose", "hand_root", "hand_surface", "background")
-ALL_BUT_THE_HAND: tuple[ParameterGroup, ...] = tuple(group for group in EVERYTHING if group != "hand_root")
+ALL_BUT_HAND_POSES: tuple[ParameterGroup, ...] = tuple(group for group in EVERYTHING if group != "hand_root")
 """Placement knows of the hand what pixels of the final fit do not: keypoints, outlines and joints (decision 0026)."""
 
 FIELD_CURVES = ("total", "colour", "label", "depth_order", "interpenetration", "smooth_motion")
@@ -62,7 +62,7 @@ def _preset(name: str, seed: int, most_frames: int, coarse: int, final: int, ray
         FieldStage(
             "final",
             final,
-            ALL_BUT_THE_HAND,
+            ALL_BUT_HAND_POSES,
             # Placement has moved hand and object together where the pixels asked for it: the final fit may keep that.
             FieldLossWeights(gauge=0.02, beyond_hull=5.0, smooth_surface=SMOOTH),
             rays=rays,

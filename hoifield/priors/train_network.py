@@ -35,7 +35,7 @@ class TrainingSettings:
     average: float = 0.998
     """Share of the average that each step keeps."""
     reduced_precision: bool = True
-    """Whether convolutions may run in bfloat16, where the device computes in it: processors that only imitate it take twenty times as long."""
+    """Whether convolutions may run in bfloat16, where the device computes in it: processors that only imitate it take many times as long."""
 
     def rate(self, step: int) -> float:
         """Learning rate of a step."""
