@@ -7,12 +7,13 @@ from typing import Literal, assert_never, get_args
 import numpy as np
 
 from hoifield.actors.choose_actor import load_actor
-from hoifield.benchmark.carve_colours import carve_colours, gather_views
 from hoifield.benchmark.schedules import diffhoi_schedule, exact_poses_preset, hold_schedule, without_contact
 from hoifield.benchmark.true_observations import observe_truth
 from hoifield.clip.clip import Clip
 from hoifield.datasets.truth import Truth
 from hoifield.errors import RefusedInput
+from hoifield.fitting.carve_colours import carve_colours, gather_views
+from hoifield.fitting.frame_pixels import load_frame_pixels
 from hoifield.observations.frame_masks import OBJECT
 from hoifield.observations.hand_locked_poses import lock_to_hand
 from hoifield.observations.object_track import ObjectTrack, PoseSource
@@ -40,7 +41,8 @@ def solve_exactly(anchor: Literal["hull_true_poses", "field_true_poses"], folder
             return replace(truth.result, object_mesh=track.hull)
         case "field_true_poses":
             # A field cannot grow a deep cavity: from its hull on, every step in is as wrong as the last (experiments/05_field).
-            start = carve_colours(track.hull, gather_views(clip, observations))
+            views = gather_views(load_frame_pixels(clip, observations), track.T_camera_object[observations.fit_frames])
+            start = carve_colours(track.hull, views)
             observations = replace(observations, object_track=replace(track, hull=start))
             fitted = _fit(folder, clip, observations, preset, {"anchor": anchor, "clip": clip.sha256, "seed": seed}, step)
             return replace(truth.result, object_mesh=fitted.object_mesh)

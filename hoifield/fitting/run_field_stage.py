@@ -11,6 +11,7 @@ from torch import Tensor
 
 from hoifield.errors import InternalError
 from hoifield.fitting.adam import NamedAdam
+from hoifield.fitting.carve_object import carve_object
 from hoifield.fitting.frame_pixels import FramePixels, PixelBatch
 from hoifield.fitting.hidden_surface import bend_loss, find_hidden, like_hull_loss
 from hoifield.fitting.imagined_views import Imagination, ImaginedRays, imagine_unseen, imagined_loss
@@ -68,8 +69,10 @@ def run_field_stage(
     """Steps `first_step` .. of the stage; `after_step(report, at_cache)` is told of each, `at_cache` where a checkpoint may be taken.
 
     Every random choice is a function of (seed, step), so a resumed stage repeats the uninterrupted one. A step whose gradients are
-    not finite is skipped; too many of them raise InternalError (HF-FIT-003).
+    not finite is skipped; too many of them raise InternalError (HF-FIT-003). A stage that is to carve has no steps where nothing is to be carved.
     """
+    if first_step == 0 and stage.carving_steps > 0 and not carve_object(scene, pixels, stage.width_start, stage.carving_steps, seed):
+        return
     skipped = 0
     lookup: CachedDistance | None = None
     imagined: ImaginedRays | None = None

@@ -63,6 +63,9 @@ class FieldStage:
     """Factor on both for the object's distance: a start that is nearly right is held by less, and refined."""
     shape_warm_up: float = 0.0
     """Share of the steps before the shape moves: while colours are unlearned, they only push it about."""
+    carving_steps: int = 0
+    """That teach the field, before the first one, its shape without what colours disagree about, as a surface `width_start` soft shows it;
+    0: it is not carved. The stage is left out where they agree."""
     outline_label: float = 0.0
     """Weight of the labels of pixels on the rim between object and background; without them an outline is free by a pixel either way."""
     pose_rate: float = 1e-3

@@ -28,6 +28,8 @@ KNOWN_SHAPE_STEPS = 600
 """That teach the field a template, which nothing corrects later."""
 SMOOTH = 0.03
 """Weight of how much the surface bends where no frame shows it; the more, the fatter blades get (decision 0022)."""
+CARVING_STEPS = 600
+"""That teach the field what carving by colours left (decision 0027)."""
 LIKE_HULL = 0.1
 """Weight of hidden surface off the first hull where that was imagined (decision 0024)."""
 EVERYTHING: tuple[ParameterGroup, ...] = ("object_shape", "object_colour", "object_pose", "hand_root", "hand_surface", "background")
@@ -55,7 +57,7 @@ def build_preset(name: PresetName, seed: int) -> Preset:
 
 
 def _preset(name: str, seed: int, most_frames: int, coarse: int, final: int, rays: int, mesh_resolution: int) -> Preset:
-    """Coarse fit with free poses, placement by contact with the shape held, final fit (HOLD's three stages)."""
+    """Coarse fit with free poses, placement by contact with the shape held, final fit (HOLD's three stages); cavities that colours betray; touch."""
     stages: tuple[Stage, ...] = (
         FieldStage("coarse", coarse, EVERYTHING, FieldLossWeights(beyond_hull=5.0, smooth_surface=SMOOTH), rays=rays, width_start=0.008, width_end=0.002),
         PlacementStage("placement", 200, attraction=0.2, penetration=1.0),
@@ -71,6 +73,9 @@ def _preset(name: str, seed: int, most_frames: int, coarse: int, final: int, ray
             pose_warm_up=0.05,
             pose_rate=5e-4,
         ),
+        FieldStage(
+            "carving", final // 4, ("object_colour", "background"), rays=rays, width_start=0.001, width_end=0.001, carving_steps=CARVING_STEPS
+        ),
         PlacementStage("touch", 200, attraction=0.2, penetration=16.0, turns_object=False),
     )
     return Preset(name, most_frames, stages, SceneConfig(seed=seed), mesh_resolution)
@@ -80,6 +85,11 @@ def choose_curves() -> dict[str, tuple[str, ...]]:
     """Stage -> its losses to compare by; the stages are the same in every preset."""
     stages = build_preset("draft", 0).stages
     return {stage.name: FIELD_CURVES if isinstance(stage, FieldStage) else PLACEMENT_CURVES for stage in stages}
+
+
+def without_carving(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+    """The stages but the one that carves: wrong poses mix colours up, and what was given is not carved."""
+    return tuple(stage for stage in stages if isinstance(stage, PlacementStage) or stage.carving_steps == 0)
 
 
 def for_loose_poses(preset: Preset) -> Preset:
@@ -92,7 +102,7 @@ def for_loose_poses(preset: Preset) -> Preset:
         colour=0.2, label=2.0, eikonal=0.3, smooth_surface=SMOOTH, depth_order=0.3, interpenetration=0.01, smooth_motion=0.2, small_motion=0.02, gauge=0.02
     )
     stages: list[Stage] = []
-    for stage in preset.stages:
+    for stage in without_carving(preset.stages):
         match stage:
             case FieldStage():
                 stages.append(replace(stage, free=EVERYTHING, weights=weights, pose_rate=3e-4))
@@ -120,7 +130,7 @@ def for_few_sides(preset: Preset) -> Preset:
 def for_known_shape(preset: Preset) -> Preset:
     """The preset for an object whose shape was given: it is held, and colours have a grid of their own, since they cannot bend the shape's."""
     stages: list[Stage] = []
-    for stage in preset.stages:
+    for stage in without_carving(preset.stages):
         match stage:
             case FieldStage():
                 stages.append(replace(stage, free=tuple(group for group in stage.free if group != "object_shape")))

@@ -1,7 +1,7 @@
 """Space carving (Kutulakos and Seitz 2000): what lies before a cavity shows every view another part of its inside, and is removed.
 
-For poses that are exact, and as the start of a field, which grows back what was carved too much. Brightness is left out, since light stands
-still while the object turns: only hues are compared, so an object of one colour keeps its hull.
+A start for a field, which grows back what was carved too much. Brightness is left out, since light stands still while the object turns: only
+hues are compared, so an object of one colour keeps its shape.
 """
 
 from dataclasses import dataclass
@@ -12,12 +12,10 @@ from jaxtyping import Bool, Float
 from numba import njit
 from scipy import ndimage
 
-from hoifield.clip.clip import Clip
-from hoifield.fitting.frame_pixels import load_frame_pixels
+from hoifield.fitting.frame_pixels import FramePixels
 from hoifield.geometry.isosurface import extract_isosurface
 from hoifield.geometry.mesh import Mesh
 from hoifield.geometry.mesh_distance import MeshDistance
-from hoifield.observations.observations import Observations
 
 RESOLUTION = 60
 """Nodes along the side of the cube that has the volume of the hull's box."""
@@ -29,6 +27,8 @@ LEAST_JUDGED = 3
 """Judged nodes among a surface node's 27 neighbours that decide about it."""
 ROUNDS = 100
 FEWEST_REMOVED = 10
+LEAST_CARVED = 0.1
+"""Share of the nodes that one piece of what is carved must have: a smaller pit is rather a shine, or a wall that a wrong pose breached."""
 STEEPEST = 0.25
 """Cosine between normal and view below which a view does not count."""
 SPIKE_SHARE = 0.58
@@ -54,12 +54,9 @@ class _Grid:
     spacing: float
 
 
-def gather_views(clip: Clip, observations: Observations) -> ColourViews:
-    """The frames to fit; the object must be tracked in each."""
-    track = observations.object_track
-    assert track is not None
-    pixels = load_frame_pixels(clip, observations)
-    camera, frames = pixels.camera, len(observations.fit_frames)
+def gather_views(pixels: FramePixels, T_camera_object: Float[np.ndarray, "frame 4 4"]) -> ColourViews:
+    """The fitted frames under these poses."""
+    camera, frames = pixels.camera, len(pixels.entities)
     colours, counted = np.zeros((frames, camera.height, camera.width, 3), np.float32), np.zeros((frames, camera.height, camera.width), bool)
     for row, (left, top) in enumerate(pixels.corner):
         height, width = pixels.entities[row].shape
@@ -67,11 +64,11 @@ def gather_views(clip: Clip, observations: Observations) -> ColourViews:
         colours[box] = cv2.GaussianBlur((pixels.colours[row] / 255.0).astype(np.float32), (0, 0), 0.8)
         counted[box] = (pixels.entities[row] == 0) & (pixels.certain[row] > 0)
     K = camera.K
-    return ColourViews(colours, counted, track.T_camera_object[observations.fit_frames], np.array([K[0, 0], K[1, 1], K[0, 2], K[1, 2]]))
+    return ColourViews(colours, counted, T_camera_object, np.array([K[0, 0], K[1, 1], K[0, 2], K[1, 2]]))
 
 
 def carve_colours(hull: Mesh, views: ColourViews) -> Mesh:
-    """The hull (object frame, metres) without what views disagree about, round by round from its surface inward."""
+    """The hull (object frame, metres) without what views disagree about, round by round from its surface inward; the hull itself where they agree."""
     low, high = hull.vertices.min(0), hull.vertices.max(0)
     spacing = float(np.prod(high - low) ** (1 / 3)) / RESOLUTION
     grid = _Grid(low - 2 * spacing, spacing)
@@ -79,7 +76,7 @@ def carve_colours(hull: Mesh, views: ColourViews) -> Mesh:
     nodes = grid.lower + spacing * np.indices(shape).reshape(3, -1).T
     signed = MeshDistance(hull.vertices, hull.faces).closest(nodes).signed_distance.reshape(shape)
     kept = signed < 0
-    deep = signed < -2.5 * spacing
+    whole, deep = kept.copy(), signed < -2.5 * spacing
     for number in range(ROUNDS):
         removed = _disagreeing(kept, grid, views)
         if removed.sum() < FEWEST_REMOVED:
@@ -87,12 +84,19 @@ def carve_colours(hull: Mesh, views: ColourViews) -> Mesh:
         kept &= ~removed
         if number % 2 == 1:
             kept &= ~(deep & (ndimage.uniform_filter(kept.astype(np.float32), 5) < SPIKE_SHARE))
-    if not kept.any():
+    kept |= _small_pieces(whole & ~kept, int(LEAST_CARVED * whole.sum()))
+    if not kept.any() or (kept == whole).all():
         return hull
     carved = (np.where(kept, 0.5 - ndimage.distance_transform_edt(kept), ndimage.distance_transform_edt(~kept) - 0.5)) * spacing
     # Where nothing was carved nearby the hull's own surface stays, which is finer than the nodes.
     untouched = np.abs(carved - signed) < 1.5 * spacing
     return extract_isosurface(np.where(untouched, signed, ndimage.gaussian_filter(carved, 0.7)), grid.lower, spacing)
+
+
+def _small_pieces(nodes: Bool[np.ndarray, "x y z"], least: int) -> Bool[np.ndarray, "x y z"]:
+    """Those of pieces with fewer nodes."""
+    pieces, _ = ndimage.label(nodes)
+    return nodes & (np.bincount(pieces.reshape(-1)) < least)[pieces]
 
 
 def _disagreeing(kept: Bool[np.ndarray, "x y z"], grid: _Grid, views: ColourViews) -> Bool[np.ndarray, "x y z"]:
