@@ -82,8 +82,8 @@ def _preset(name: str, seed: int, most_frames: int, coarse: int, final: int, ray
 
 
 def choose_curves() -> dict[str, tuple[str, ...]]:
-    """Stage -> its losses to compare by; the stages are the same in every preset."""
-    stages = build_preset("draft", 0).stages
+    """Stage -> its losses to compare by; these stages are in every fit of a held object."""
+    stages = without_carving(build_preset("draft", 0).stages)
     return {stage.name: FIELD_CURVES if isinstance(stage, FieldStage) else PLACEMENT_CURVES for stage in stages}
 
 
