@@ -11,15 +11,16 @@ from hoifield.fields.colour_field import ColourField
 from hoifield.fields.distance_field import DistanceField
 from hoifield.fields.hash_grid_layout import HashGridLayout
 from hoifield.fields.radiance_field import BackgroundField
-from hoifield.fitting.carve_object import carve_object
+from hoifield.fitting.carve_object import LEAST_SHARED, carve_object, shared_outlines
 from hoifield.fitting.frame_pixels import BACKGROUND_ENTITY, FramePixels
 from hoifield.geometry.cameras import Camera
+from hoifield.geometry.isosurface import extract_isosurface
 from hoifield.geometry.mesh import signed_volume
 from hoifield.geometry.mesh_distance import MeshDistance
 from hoifield.result.collect_result import extract_object_mesh
 from hoifield.scene.frame_table import FrameTable
 from hoifield.scene.scene import Scene
-from tests.fitting.test_carve_colours import SIZE, VIEWS, K, cylinder, views_of
+from tests.fitting.test_carve_colours import SIZE, SPACING, VIEWS, K, cylinder, views_of
 
 HALF_SIZE, NODES = 0.05, 48
 WIDTH = 0.001
@@ -27,7 +28,8 @@ WIDTH = 0.001
 
 @pytest.fixture(autouse=True)
 def coarse_grids(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cup is simple: the grids of a fit take a minute."""
+    """A cup is simple: the grids of a fit take a minute. Its edges go where nodes are this coarse, and take some of its outline with them."""
+    monkeypatch.setattr("hoifield.fitting.carve_object.LEAST_SHARED", 0.9)
     monkeypatch.setattr("hoifield.fitting.carve_object.SURFACE_RESOLUTION", 56)
     monkeypatch.setattr("hoifield.fitting.carve_object.RESOLUTION", 48)
 
@@ -83,3 +85,13 @@ def test_the_field_of_a_cup_of_one_colour_is_left_as_it_is() -> None:
     assert not carve_object(scene, pixels_of(painted=False), WIDTH, 150, 0)
     for name, value in scene.object_distance.state_dict().items():
         assert torch.equal(value, before[name]), name
+
+
+def test_a_wall_that_is_gone_changes_outlines_and_a_cavity_hardly_does() -> None:
+    axis = np.arange(-0.044, 0.0441, SPACING)
+    x, y, z = np.meshgrid(axis, axis, axis, indexing="ij")
+    solid = np.maximum(np.hypot(x, y) - 0.035, np.abs(z) - 0.025)
+    breached = extract_isosurface(np.maximum(solid, x - 0.025), axis[[0, 0, 0]], SPACING)
+    poses, camera = views_of(True).T_camera_object, Camera(K, SIZE, SIZE)
+    assert shared_outlines(cylinder(False), cylinder(True), poses, camera) > LEAST_SHARED
+    assert shared_outlines(cylinder(False), breached, poses, camera) < LEAST_SHARED

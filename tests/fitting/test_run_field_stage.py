@@ -3,11 +3,12 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import torch
 from tiny_scene import FIT_FRAMES, TINY, make_exact_ball, measured_pixels, tiny_pixels, tiny_scene
 
 from hoifield.fitting.frame_pixels import FramePixels
-from hoifield.fitting.run_field_stage import build_optimiser, field_losses, held_parameters, read_object_grid
+from hoifield.fitting.run_field_stage import build_optimiser, field_losses, held_parameters, read_object_grid, run_field_stage
 from hoifield.fitting.stage import FieldStage
 from hoifield.pipelines.presets import EVERYTHING
 from hoifield.renderer.render_rays import SamplingConfig
@@ -41,6 +42,21 @@ def test_labels_on_the_outline_count_only_where_the_stage_says_so():
     without, given = replace(STAGE, outline_label=0.0), replace(STAGE, outline_label=1.0)
     assert label_loss_of(without, True) == label_loss_of(without, False)
     assert label_loss_of(given, True) > 1.5 * label_loss_of(given, False)
+
+
+def test_a_stage_that_carves_has_steps_only_where_something_is_carved_and_carves_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = FieldStage("carving", 2, ("object_colour",), rays=64, carving_steps=5)
+    asked: list[int] = []
+
+    def steps_of(carves: bool, first: int = 0) -> list[int]:
+        scene, done = tiny_scene(), list[int]()
+        monkeypatch.setattr("hoifield.fitting.run_field_stage.carve_object", lambda *given: asked.append(given[3]) or carves)
+        run_field_stage(scene, stage, tiny_pixels(), 0, build_optimiser(scene, stage), first, lambda report, at_cache: done.append(report.step))
+        return done
+
+    assert steps_of(False) == [] and steps_of(True) == [0, 1]
+    assert steps_of(True, first=1) == [1], "a stage that was stopped goes on with the shape it was saved with"
+    assert asked == [5, 5]
 
 
 def depth_losses_of(pixels: FramePixels, farther: float) -> dict[str, torch.Tensor]:
