@@ -17,6 +17,7 @@ from hoifield.geometry.cameras import Camera
 from hoifield.geometry.isosurface import extract_isosurface
 from hoifield.geometry.mesh import signed_volume
 from hoifield.geometry.mesh_distance import MeshDistance
+from hoifield.renderer.surface_level import rendered_surface_level
 from hoifield.result.collect_result import extract_object_mesh
 from hoifield.scene.frame_table import FrameTable
 from hoifield.scene.scene import Scene
@@ -29,7 +30,7 @@ WIDTH = 0.001
 @pytest.fixture(autouse=True)
 def coarse_grids(monkeypatch: pytest.MonkeyPatch) -> None:
     """A cup is simple: the grids of a fit take a minute. Its edges go where nodes are this coarse, and take some of its outline with them."""
-    monkeypatch.setattr("hoifield.fitting.carve_object.LEAST_SHARED", 0.9)
+    monkeypatch.setattr("hoifield.fitting.carve_object.LEAST_SHARED", 0.95)
     monkeypatch.setattr("hoifield.fitting.carve_object.SURFACE_RESOLUTION", 56)
     monkeypatch.setattr("hoifield.fitting.carve_object.RESOLUTION", 48)
 
@@ -51,14 +52,16 @@ def pixels_of(painted: bool) -> FramePixels:
 
 @cache
 def filled() -> Scene:
-    """The solid cylinder under the true poses; do not change it."""
+    """The solid cylinder, as a renderer shows it, under the true poses; do not change it."""
     layout = HashGridLayout(levels=6, table_size=2**12, finest_resolution=48)
     field = DistanceField(torch.zeros(3), HALF_SIZE, layout, seed=0)
     axis = np.linspace(-HALF_SIZE, HALF_SIZE, NODES)
     points = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), -1).reshape(-1, 3)
     solid = cylinder(False)
     values = MeshDistance(solid.vertices, solid.faces).closest(points).signed_distance.reshape((NODES,) * 3)
-    field.start_from_grid(torch.tensor(values, dtype=torch.float32), torch.full((3,), -HALF_SIZE), 2 * HALF_SIZE / (NODES - 1), 120)
+    spacing = 2 * HALF_SIZE / (NODES - 1)
+    shown = values + rendered_surface_level(values, spacing, WIDTH)
+    field.start_from_grid(torch.tensor(shown, dtype=torch.float32), torch.full((3,), -HALF_SIZE), spacing, 120)
     poses = torch.tensor(views_of(True).T_camera_object, dtype=torch.float32)
     frames = FrameTable(torch.arange(VIEWS) / 30, poses, torch.ones(VIEWS), ())
     colour = ColourField(field.feature_count, extra=3, view_dependent=False, seed=1)
