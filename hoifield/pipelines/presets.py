@@ -74,7 +74,14 @@ def _preset(name: str, seed: int, most_frames: int, coarse: int, final: int, ray
             pose_rate=5e-4,
         ),
         FieldStage(
-            "carving", final // 4, ("object_colour", "background"), rays=rays, width_start=0.001, width_end=0.001, carving_steps=CARVING_STEPS
+            "carving",
+            final // 4,
+            ("object_colour", "background"),
+            FieldLossWeights(imagined=0.0),
+            rays=rays,
+            width_start=0.001,
+            width_end=0.001,
+            carving_steps=CARVING_STEPS,
         ),
         PlacementStage("touch", 200, attraction=0.2, penetration=16.0, turns_object=False),
     )
