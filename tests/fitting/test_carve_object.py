@@ -68,16 +68,11 @@ def filled() -> Scene:
     return Scene(Camera(K, SIZE, SIZE), frames, field, colour, [], BackgroundField(torch.zeros(3), 1.0, seed=2))
 
 
-def carved_volume(painted: bool) -> float:
-    """Cubic metres of the field's surface after carving."""
-    scene = deepcopy(filled())
-    assert carve_object(scene, pixels_of(painted), WIDTH, 150, 0)
-    return signed_volume(extract_object_mesh(scene, 56, WIDTH))
-
-
 def test_the_field_of_a_painted_cup_is_emptied() -> None:
     solid, cup = signed_volume(cylinder(False)), signed_volume(cylinder(True))
-    volume = carved_volume(painted=True)
+    scene = deepcopy(filled())
+    assert carve_object(scene, pixels_of(painted=True), WIDTH, 150, 0)
+    volume = signed_volume(extract_object_mesh(scene, 56, WIDTH))
     print(f"cup {1e6 * cup:.0f} cm3, filled {1e6 * solid:.0f}, the field after carving {1e6 * volume:.0f}")
     assert 0.5 * cup < volume < cup + 0.15 * (solid - cup)
 
