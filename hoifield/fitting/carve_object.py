@@ -6,6 +6,7 @@ from jaxtyping import Float
 
 from hoifield.fitting.carve_colours import carve_colours, gather_views
 from hoifield.fitting.frame_pixels import FramePixels
+from hoifield.fitting.held_surface import shown_distance
 from hoifield.geometry.cameras import Camera
 from hoifield.geometry.isosurface import extract_isosurface
 from hoifield.geometry.mesh import Mesh
@@ -40,22 +41,21 @@ def carve_object(scene: Scene, pixels: FramePixels, width: float, steps: int, se
     False, and nothing changes, where colours agree, or where carving would change outlines. Else colours have to be learned anew: they read the
     features of the field.
     """
-    values, lower, spacing = scene.object_distance.as_grid(SURFACE_RESOLUTION)
-    level = rendered_surface_level(values.cpu().numpy(), spacing, width)
-    mesh = extract_isosurface(values.cpu().numpy() - level, lower.double().cpu().numpy(), spacing)
+    shown = shown_distance(scene, SURFACE_RESOLUTION, width)
+    lower = shown.lower.double().cpu().numpy()
+    mesh = extract_isosurface(shown.values.cpu().numpy(), lower, shown.spacing)
     T_camera_object = scene.frames.T_camera_object().detach().double().cpu().numpy()
     carved = carve_colours(mesh, gather_views(pixels, T_camera_object))
     if carved is mesh or shared_outlines(mesh, carved, T_camera_object, scene.camera) < LEAST_SHARED:
         return False
     field = scene.object_distance
     step = 2 * field.bounds_half_size / (RESOLUTION - 1)
-    axis = torch.arange(RESOLUTION, dtype=torch.float64) * step
-    points = lower.double().cpu() + torch.stack(torch.meshgrid(axis, axis, axis, indexing="ij"), -1).reshape(-1, 3)
-    distance = MeshDistance(carved.vertices, carved.faces).closest(points.numpy()).signed_distance.reshape((RESOLUTION,) * 3)
+    distance = MeshDistance(carved.vertices, carved.faces).on_grid(lower, step, RESOLUTION)
     # What the renderer shows lies outside of the zero level by what depends on the volume within that.
+    level = 0.0
     for _ in range(SETTLING):
         level = rendered_surface_level(distance + level, step, width)
     if not (distance + level < 0).any():
         return False
-    field.start_from_grid(torch.tensor(distance + level, dtype=torch.float32), lower.cpu(), step, steps, seed)
+    field.start_from_grid(torch.tensor(distance + level, dtype=torch.float32), shown.lower, step, steps, seed)
     return True

@@ -38,9 +38,14 @@ def hold_surface(scene: Scene, width: float, seed: int) -> HeldSurface:
 
     Raises RefusedInput (HF-GEO-002) for a field without a surface.
     """
-    values, lower, spacing = scene.object_distance.as_grid(RESOLUTION)
+    return surface_of_grid(shown_distance(scene, RESOLUTION, width), seed)
+
+
+def shown_distance(scene: Scene, resolution: int, width: float) -> CachedDistance:
+    """The object's distance on a grid of its cube, zero where a renderer of that surface `width` (m) shows it."""
+    values, lower, spacing = scene.object_distance.as_grid(resolution)
     level = rendered_surface_level(values.cpu().numpy(), spacing, width)
-    return surface_of_grid(CachedDistance((values - level).contiguous(), lower, spacing), seed)
+    return CachedDistance((values - level).contiguous(), lower, spacing)
 
 
 def surface_of_grid(distance: CachedDistance, seed: int) -> HeldSurface:

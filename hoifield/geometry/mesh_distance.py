@@ -72,6 +72,12 @@ class MeshDistance:
         _closest(queries, self._corners, tree.boxes, tree.child, tree.first, tree.count, self._normals, distance, face, barycentric)
         return ClosestPoints(distance, tree.order[face], barycentric)
 
+    def on_grid(self, lower: Float[np.ndarray, "3"], spacing: float, count: int) -> Float[np.ndarray, "count count count"]:
+        """Signed distances at the nodes of a cube: node (i, j, k) lies at lower + spacing * (i, j, k)."""
+        axis = np.arange(count) * spacing
+        nodes = lower + np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), -1).reshape(-1, 3)
+        return self.closest(nodes).signed_distance.reshape((count,) * 3)
+
     def cast_rays(self, origins: Float[np.ndarray, "ray 3"], directions: Float[np.ndarray, "ray 3"]) -> RayHits:
         """First hit of each ray, from either side of the surface; directions need not have unit length."""
         starts, ways = _checked(origins, "ray origins"), _checked(directions, "ray directions")

@@ -116,10 +116,8 @@ def _hull_field(track: ObjectTrack, config: SceneConfig) -> tuple[DistanceField,
     # a hull is blurred anyway, what was given is not
     resolution = 56 if track.known_shape is None else 112
     spacing = 2 * half_size / (resolution - 1)
-    axis = np.arange(resolution) * spacing
-    points = centre - half_size + np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), -1).reshape(-1, 3)
-    distance = MeshDistance(hull.vertices, hull.faces).closest(points).signed_distance
-    values = torch.tensor(distance.reshape((resolution,) * 3), dtype=torch.float32)
+    distance = MeshDistance(hull.vertices, hull.faces).on_grid(centre - half_size, spacing, resolution)
+    values = torch.tensor(distance, dtype=torch.float32)
     bound = HullBound(values, torch.tensor(centre - half_size, dtype=torch.float32), spacing)
     field.start_from_grid(bound.values, bound.lower, spacing, config.hull_steps, config.seed)
     posed = track.T_camera_object[np.isfinite(track.T_camera_object).all((1, 2))]
