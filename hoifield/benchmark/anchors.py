@@ -21,7 +21,7 @@ from hoifield.observations.observations import Observations
 from hoifield.observations.track_object import LEAST_SHARE, holding_hand, pose_actor
 from hoifield.observations.visual_hull import CarveConfig, carve_hull, gather_evidence, hull_mesh
 from hoifield.pipelines.fit_observations import RunListener, StepAnnounce, fit_observations
-from hoifield.pipelines.presets import Preset, for_loose_poses, posed_by_motion
+from hoifield.pipelines.presets import Preset, for_cavities, for_loose_poses, posed_by_motion
 from hoifield.result.fit_result import FitResult
 from hoifield.runlog.run_folder import RunFolder
 from hoifield.runlog.stop_request import StopRequest
@@ -63,7 +63,7 @@ def solve_otherwise(
         raise RefusedInput("HF-BEN-004", "no object was tracked", "see what the fit says of this clip")
     match anchor:
         case "without_contact":
-            preset = without_contact(preset if posed_by_motion(observations) else for_loose_poses(preset))
+            preset = without_contact(for_cavities(preset) if posed_by_motion(observations) else for_loose_poses(preset))
         case "hold_schedule":
             if not posed_by_motion(observations):
                 raise RefusedInput("HF-BEN-004", "structure from motion placed less than half of the frames", "HOLD cannot start without it")

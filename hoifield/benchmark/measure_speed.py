@@ -24,7 +24,7 @@ from hoifield.benchmark.speed_step import (
 from hoifield.fields.hash_grid_layout import HashGridLayout
 from hoifield.fitting.stage import FieldStage, PlacementStage
 from hoifield.pipelines.choose_device import choose_device
-from hoifield.pipelines.presets import Preset, build_preset, without_carving
+from hoifield.pipelines.presets import Preset, build_preset
 from hoifield.runlog.provenance import package_versions
 
 SCHEMA = "hoifield.speed/1"
@@ -112,7 +112,7 @@ def measure_speed(config: SpeedConfig, announce: Callable[[str], None]) -> Speed
     announce("timing kernels beside their twins")
     kernels = time_kernels(shape, config.pairs)
     stages: dict[str, PairedTimes] = {}
-    for stage in without_carving(preset.stages):
+    for stage in preset.stages:
         announce(f"timing steps of stage {stage.name}")
         match stage:
             case FieldStage():

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from hoifield.fitting.stage import FieldLossWeights, FieldStage, PlacementStage
-from hoifield.pipelines.presets import Preset, without_carving
+from hoifield.pipelines.presets import Preset
 from hoifield.scene.initialise import SceneConfig
 
 HOLD_WEIGHTS = FieldLossWeights(
@@ -26,7 +26,7 @@ def hold_schedule(preset: Preset) -> Preset:
 
     Its contact term draws contact zones to the object; nothing pushes out of it, and nothing is smooth in time (HOLD, section 3.3).
     """
-    coarse, final = (stage for stage in without_carving(preset.stages) if isinstance(stage, FieldStage))
+    coarse, final = (stage for stage in preset.stages if isinstance(stage, FieldStage))
     steps = next(stage.steps for stage in preset.stages if isinstance(stage, PlacementStage))
     contact = PlacementStage(
         "contact",
@@ -46,7 +46,7 @@ def hold_schedule(preset: Preset) -> Preset:
 
 def diffhoi_schedule(preset: Preset) -> Preset:
     """DiffHOI's one stage with the field steps of a preset: the object moves with the hand, and masks alone are compared."""
-    coarse, final = (stage for stage in without_carving(preset.stages) if isinstance(stage, FieldStage))
+    coarse, final = (stage for stage in preset.stages if isinstance(stage, FieldStage))
     stage = replace(coarse, name="masks", steps=coarse.steps + final.steps, weights=DIFFHOI_WEIGHTS, width_end=final.width_end, pose_rate=3e-4)
     return replace(preset, name="DiffHOI's schedule", stages=(stage,), scene=replace(preset.scene, finest_resolution=64))
 

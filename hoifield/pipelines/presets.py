@@ -57,7 +57,7 @@ def build_preset(name: PresetName, seed: int) -> Preset:
 
 
 def _preset(name: str, seed: int, most_frames: int, coarse: int, final: int, rays: int, mesh_resolution: int) -> Preset:
-    """Coarse fit with free poses, placement by contact with the shape held, final fit (HOLD's three stages); cavities that colours betray; touch."""
+    """Coarse fit with free poses, placement by contact with the shape held, final fit (HOLD's three stages), touch."""
     stages: tuple[Stage, ...] = (
         FieldStage("coarse", coarse, EVERYTHING, FieldLossWeights(beyond_hull=5.0, smooth_surface=SMOOTH), rays=rays, width_start=0.008, width_end=0.002),
         PlacementStage("placement", 200, attraction=0.2, penetration=1.0),
@@ -73,16 +73,6 @@ def _preset(name: str, seed: int, most_frames: int, coarse: int, final: int, ray
             pose_warm_up=0.05,
             pose_rate=5e-4,
         ),
-        FieldStage(
-            "carving",
-            final // 4,
-            ("object_colour", "background"),
-            FieldLossWeights(imagined=0.0),
-            rays=rays,
-            width_start=0.001,
-            width_end=0.001,
-            carving_steps=CARVING_STEPS,
-        ),
         PlacementStage("touch", 200, attraction=0.2, penetration=16.0, turns_object=False),
     )
     return Preset(name, most_frames, stages, SceneConfig(seed=seed), mesh_resolution)
@@ -90,13 +80,8 @@ def _preset(name: str, seed: int, most_frames: int, coarse: int, final: int, ray
 
 def choose_curves() -> dict[str, tuple[str, ...]]:
     """Stage -> its losses to compare by; these stages are in every fit of a held object."""
-    stages = without_carving(build_preset("draft", 0).stages)
+    stages = build_preset("draft", 0).stages
     return {stage.name: FIELD_CURVES if isinstance(stage, FieldStage) else PLACEMENT_CURVES for stage in stages}
-
-
-def without_carving(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
-    """The stages but the one that carves: wrong poses mix colours up, and what was given is not carved."""
-    return tuple(stage for stage in stages if isinstance(stage, PlacementStage) or stage.carving_steps == 0)
 
 
 def for_loose_poses(preset: Preset) -> Preset:
@@ -109,7 +94,7 @@ def for_loose_poses(preset: Preset) -> Preset:
         colour=0.2, label=2.0, eikonal=0.3, smooth_surface=SMOOTH, depth_order=0.3, interpenetration=0.01, smooth_motion=0.2, small_motion=0.02, gauge=0.02
     )
     stages: list[Stage] = []
-    for stage in without_carving(preset.stages):
+    for stage in preset.stages:
         match stage:
             case FieldStage():
                 stages.append(replace(stage, free=EVERYTHING, weights=weights, pose_rate=3e-4))
@@ -134,10 +119,29 @@ def for_few_sides(preset: Preset) -> Preset:
     return replace(preset, stages=tuple(stages))
 
 
+def for_cavities(preset: Preset) -> Preset:
+    """The preset for a shape that is fitted under poses from motion: after its last field stage, cavities that colours betray are carved. Wrong
+    poses would mix colours up, and what was given is not carved."""
+    at = max(place for place, stage in enumerate(preset.stages) if isinstance(stage, FieldStage))
+    last = preset.stages[at]
+    assert isinstance(last, FieldStage)
+    carving = FieldStage(
+        "carving",
+        last.steps // 4,
+        ("object_colour", "background"),
+        FieldLossWeights(imagined=0.0),
+        rays=last.rays,
+        width_start=last.width_end,
+        width_end=last.width_end,
+        carving_steps=CARVING_STEPS,
+    )
+    return replace(preset, stages=(*preset.stages[: at + 1], carving, *preset.stages[at + 1 :]))
+
+
 def for_known_shape(preset: Preset) -> Preset:
     """The preset for an object whose shape was given: it is held, and colours have a grid of their own, since they cannot bend the shape's."""
     stages: list[Stage] = []
-    for stage in without_carving(preset.stages):
+    for stage in preset.stages:
         match stage:
             case FieldStage():
                 stages.append(replace(stage, free=tuple(group for group in stage.free if group != "object_shape")))
@@ -152,11 +156,12 @@ def for_known_shape(preset: Preset) -> Preset:
 def preset_for(preset: Preset, observations: Observations) -> Preset:
     """The preset as what was observed asks for it."""
     track = observations.object_track
+    known = track is not None and track.known_shape is not None
     if not posed_by_motion(observations):
         preset = for_loose_poses(preset)
-    elif track is not None and track.known_shape is None and shows_few_sides(track.T_camera_object):
-        preset = for_few_sides(preset)
-    return for_known_shape(preset) if track is not None and track.known_shape is not None else preset
+    elif track is not None and not known:
+        preset = for_cavities(for_few_sides(preset) if shows_few_sides(track.T_camera_object) else preset)
+    return for_known_shape(preset) if known else preset
 
 
 def posed_by_motion(observations: Observations) -> bool:

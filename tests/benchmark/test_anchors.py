@@ -14,7 +14,7 @@ from hoifield.errors import RefusedInput
 from hoifield.fitting.stage import FieldStage, PlacementStage
 from hoifield.geometry.mesh import signed_volume
 from hoifield.geometry.mesh_distance import MeshDistance
-from hoifield.pipelines.presets import build_preset, without_carving
+from hoifield.pipelines.presets import build_preset
 from hoifield.synthetic.clip_recipe import ClipRecipe
 from hoifield.synthetic.make_clip import make_clip
 
@@ -76,7 +76,7 @@ def test_the_schedule_of_diffhoi_compares_masks_alone_and_takes_the_steps_of_the
     preset = build_preset("draft", 0)
     (stage,) = diffhoi_schedule(preset).stages
     assert stage.weights.colour == 0 and stage.weights.label > 0
-    assert stage.steps == sum(other.steps for other in without_carving(preset.stages) if isinstance(other, FieldStage))
+    assert stage.steps == sum(other.steps for other in preset.stages if isinstance(other, FieldStage))
 
 
 def test_with_true_poses_only_the_field_is_free():

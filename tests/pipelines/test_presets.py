@@ -2,8 +2,13 @@
 
 from dataclasses import replace
 
+import numpy as np
+import pytest
+from tiny_scene import ball_on_hand
+
 from hoifield.fitting.stage import FieldStage, PlacementStage, Stage, last_width
-from hoifield.pipelines.presets import EVERYTHING, build_preset, choose_curves, for_few_sides, for_known_shape, for_loose_poses, without_carving
+from hoifield.observations.object_track import KnownShape, PoseSource
+from hoifield.pipelines.presets import EVERYTHING, build_preset, choose_curves, for_cavities, for_few_sides, for_known_shape, for_loose_poses, preset_for
 
 
 def test_finer_presets_do_more_of_everything():
@@ -25,7 +30,7 @@ def test_surfaces_narrow_and_every_step_has_pixels_of_each_of_its_frames():
     for name in ("draft", "standard", "fine"):
         for stage in build_preset(name, 0).stages:  # type: ignore[arg-type]
             if isinstance(stage, FieldStage):
-                assert stage.width_end < stage.width_start or "object_shape" not in stage.free
+                assert stage.width_end < stage.width_start
                 assert stage.rays >= stage.frames_per_step
                 assert set(stage.free) <= set(EVERYTHING)
 
@@ -46,13 +51,13 @@ def test_every_preset_has_the_stages_that_runs_are_compared_by():
     for name in ("nano", "draft", "standard", "fine"):
         preset = build_preset(name, 0)  # type: ignore[arg-type]
         for stages in (preset.stages, for_loose_poses(preset).stages, for_few_sides(preset).stages):
-            assert [stage.name for stage in without_carving(stages)] == list(choose_curves())
+            assert [stage.name for stage in stages] == list(choose_curves())
 
 
 def test_a_known_shape_is_held_in_every_stage_and_nothing_else_is():
     preset = build_preset("draft", 0)
     held = for_known_shape(preset)
-    for before, after in zip(without_carving(preset.stages), held.stages, strict=True):
+    for before, after in zip(preset.stages, held.stages, strict=True):
         if isinstance(before, FieldStage) and isinstance(after, FieldStage):
             assert set(before.free) - set(after.free) == {"object_shape"}
             after = replace(after, free=before.free)
@@ -60,13 +65,22 @@ def test_a_known_shape_is_held_in_every_stage_and_nothing_else_is():
     assert held.scene.colour_table_size > 0, "colours can no longer lean on the shape's features"
 
 
-def test_only_a_shape_under_poses_from_motion_is_carved_by_colours_and_only_after_the_final_fit():
+def test_cavities_are_carved_between_the_final_fit_and_touch_under_a_shape_that_is_held_and_nothing_else_changes():
     preset = build_preset("draft", 0)
-    assert [stage.name for stage in for_few_sides(preset).stages] == ["coarse", "placement", "final", "carving", "touch"]
-    carving = preset.stages[3]
+    *before, carving, touch = for_cavities(preset).stages
+    assert (*before, touch) == preset.stages and touch.name == "touch"
     assert isinstance(carving, FieldStage) and carving.carving_steps > 0 and "object_shape" not in carving.free
-    for stages in (for_loose_poses(preset).stages, for_known_shape(preset).stages):
-        assert [stage.name for stage in stages] == ["coarse", "placement", "final", "touch"]
+    assert last_width(for_cavities(preset).stages) == last_width(preset.stages)
+
+
+@pytest.mark.parametrize(("source", "known", "carves"), [("motion", False, True), ("hand", False, False), ("motion", True, False)])
+def test_only_a_shape_that_is_fitted_under_poses_from_motion_is_carved(source: PoseSource, known: bool, carves: bool):
+    observations = ball_on_hand().observations
+    track = observations.object_track
+    assert track is not None
+    track = replace(track, source=(source,) * len(track.source), known_shape=KnownShape(1.0, np.zeros(3), 1.0) if known else None)
+    stages = preset_for(build_preset("draft", 0), replace(observations, object_track=track)).stages
+    assert ("carving" in [stage.name for stage in stages]) is carves
 
 
 def test_where_few_sides_are_seen_hidden_surface_is_held_and_nothing_else_changes():
@@ -84,5 +98,5 @@ def test_after_the_first_placement_pixels_leave_the_hand_and_touch_leaves_the_ob
         return moves, [stage.turns_object for stage in stages if isinstance(stage, PlacementStage)]
 
     preset = build_preset("draft", 0)
-    assert of(without_carving(preset.stages)) == ([True, False], [True, False])
+    assert of(preset.stages) == ([True, False], [True, False])
     assert of(for_loose_poses(preset).stages) == ([True, True], [True, True])
